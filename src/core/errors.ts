@@ -1,0 +1,296 @@
+import { inspect } from 'node:util';
+import { type Known, scrub } from './redact.ts';
+import type { Attempt, Completion, ErrorCode } from './types.ts';
+
+/** Can another attempt help: nowhere, only at another provider, or also at this one? */
+export type RetryJudgement = 'never' | 'elsewhere' | 'again';
+/** Who is at fault. Only `provider` counts against a circuit. */
+export type Blame = 'provider' | 'caller' | 'transport';
+
+interface Judgement {
+  readonly retry: RetryJudgement;
+  readonly blame: Blame;
+  /** For `docs/errors.md`. */
+  readonly meaning: string;
+}
+
+/** The error table. Policies read the two judgements, never a status code; `docs/errors.md` is made from it. */
+export const errorTable: Readonly<Record<ErrorCode, Judgement>> = {
+  overloaded: {
+    retry: 'again',
+    blame: 'provider',
+    meaning: 'The provider has no capacity now: 503, 529, 498, overload events.',
+  },
+  server_error: { retry: 'again', blame: 'provider', meaning: 'The provider failed: other 5xx, 408, 409.' },
+  connection: {
+    retry: 'again',
+    blame: 'provider',
+    meaning: 'No connection, or it was lost: DNS, TLS, refused, reset.',
+  },
+  timeout: {
+    retry: 'again',
+    blame: 'provider',
+    meaning: 'No first content in time, or silence between chunks before anything was delivered.',
+  },
+  bad_response: {
+    retry: 'again',
+    blame: 'provider',
+    meaning: 'The answer could not be read: malformed, or an error inside a 200.',
+  },
+  empty_response: { retry: 'again', blame: 'provider', meaning: 'The answer ended normally with nothing in it.' },
+  truncated: { retry: 'again', blame: 'provider', meaning: 'The answer ended without its terminal event.' },
+  rate_limited: {
+    retry: 'again',
+    blame: 'caller',
+    meaning: '429 with a way back: the provider is left alone until then.',
+  },
+  quota_exhausted: {
+    retry: 'elsewhere',
+    blame: 'caller',
+    meaning: '429 or 402 with no way back (money, daily quota): the provider is quarantined.',
+  },
+  authentication: {
+    retry: 'elsewhere',
+    blame: 'caller',
+    meaning: 'The key is not accepted: the provider is quarantined.',
+  },
+  permission: {
+    retry: 'elsewhere',
+    blame: 'caller',
+    meaning: 'The key has no access to this model: the provider is quarantined.',
+  },
+  unsupported: {
+    retry: 'elsewhere',
+    blame: 'caller',
+    meaning: 'This provider does not know the model or the feature.',
+  },
+  context_length_exceeded: { retry: 'elsewhere', blame: 'caller', meaning: 'The prompt is too long for this model.' },
+  circuit_open: {
+    retry: 'elsewhere',
+    blame: 'transport',
+    meaning: 'Refused here because the provider is failing; nothing was sent.',
+  },
+  queue_full: {
+    retry: 'elsewhere',
+    blame: 'transport',
+    meaning: 'Refused here because too many calls wait, or the line was dissolved; nothing was sent.',
+  },
+  invalid_request: {
+    retry: 'never',
+    blame: 'caller',
+    meaning: 'The request is wrong: other 4xx, or found before anything was sent.',
+  },
+  content_filtered: {
+    retry: 'never',
+    blame: 'caller',
+    meaning: 'Refused by policy. Another vendor is asked only with `retry.contentFiltered: "elsewhere"`.',
+  },
+  schema_mismatch: { retry: 'again', blame: 'caller', meaning: "The answer does not match the request's schema." },
+  stream_interrupted: {
+    retry: 'never',
+    blame: 'provider',
+    meaning: 'A stream broke after it was answered; `partial` has what had arrived, `cause` the original error.',
+  },
+  budget_exceeded: {
+    retry: 'never',
+    blame: 'caller',
+    meaning: 'A spending limit of yours was reached; nothing was sent.',
+  },
+  deadline_exceeded: { retry: 'never', blame: 'caller', meaning: '`timeoutMs` is over.' },
+  cancelled: { retry: 'never', blame: 'caller', meaning: 'Your signal was aborted, or you left the stream.' },
+  no_provider: {
+    retry: 'never',
+    blame: 'transport',
+    meaning: "Nobody is left to ask; `cause` is the last attempt's error.",
+  },
+  middleware: { retry: 'never', blame: 'transport', meaning: 'A middleware of yours threw; `cause` says what.' },
+  closed: { retry: 'never', blame: 'transport', meaning: 'The transport was closed.' },
+  internal: { retry: 'never', blame: 'transport', meaning: 'A bug in the transport or an adapter; `cause` says what.' },
+};
+
+export type PartialAnswer = Pick<Completion, 'text' | 'toolCalls' | 'reasoning'>;
+
+/** What may accompany an error. `retry` and `blame` default to the table's judgement of the code. */
+export interface TransportErrorFields {
+  readonly retry?: RetryJudgement;
+  readonly blame?: Blame;
+  readonly provider?: string;
+  readonly status?: number;
+  readonly providerRequestId?: string;
+  readonly retryAfterMs?: number;
+  readonly transactionId?: string;
+  readonly attempts?: readonly Attempt[];
+  readonly partial?: PartialAnswer;
+  /** A `TransportError`, or whatever was thrown: that is kept only as a summary without secrets. */
+  readonly cause?: unknown;
+}
+
+const brand: unique symbol = Symbol.for('llm-transport.TransportError') as never;
+
+/** The declared fields, in the order in which they are printed. */
+const printed = [
+  'code',
+  'retry',
+  'blame',
+  'provider',
+  'status',
+  'providerRequestId',
+  'retryAfterMs',
+  'transactionId',
+  'attempts',
+  'partial',
+] as const;
+
+/**
+ * The one error that `complete()` rejects with. `code` says what happened, `retry` and `blame` what to make of it.
+ * It never carries a key or a prompt: `cause` is a summary, and printing shows declared fields only.
+ */
+export class TransportError extends Error {
+  readonly code: ErrorCode;
+  readonly retry: RetryJudgement;
+  readonly blame: Blame;
+  readonly provider: string | undefined;
+  readonly status: number | undefined;
+  /** The provider's id of the request, for its support. */
+  readonly providerRequestId: string | undefined;
+  /** Milliseconds after which a new call can help. */
+  readonly retryAfterMs: number | undefined;
+  readonly transactionId: string | undefined;
+  /** The ledger of the call. */
+  readonly attempts: readonly Attempt[];
+  /** What had arrived when a stream broke. */
+  readonly partial: PartialAnswer | undefined;
+
+  constructor(code: ErrorCode, message: string, fields: TransportErrorFields = {}) {
+    super(message);
+    this.code = code;
+    this.retry = fields.retry ?? errorTable[code].retry;
+    this.blame = fields.blame ?? errorTable[code].blame;
+    this.provider = fields.provider;
+    this.status = fields.status;
+    this.providerRequestId = fields.providerRequestId;
+    this.retryAfterMs = fields.retryAfterMs;
+    this.transactionId = fields.transactionId;
+    this.attempts = fields.attempts ?? [];
+    this.partial = fields.partial;
+    if (fields.cause !== undefined) {
+      // Not enumerable, as the language has it; a foreign error's own properties (headers, bodies) stay behind.
+      Object.defineProperty(this, 'cause', { value: summarise(fields.cause), enumerable: false, configurable: true });
+    }
+  }
+
+  /** True for an error of this class, also one of another copy of this package. */
+  static is(value: unknown): value is TransportError {
+    return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true;
+  }
+
+  toJSON(): object {
+    const json: Record<string, unknown> = { name: this.name, message: this.message };
+    for (const field of printed) if (this[field] !== undefined) json[field] = this[field];
+    if (this.cause !== undefined) json.cause = this.cause;
+    return json;
+  }
+
+  [inspect.custom](_depth: number, options: object, print: typeof inspect): string {
+    const fields: Record<string, unknown> = {};
+    for (const field of printed) {
+      const value = this[field];
+      if (value !== undefined && !(Array.isArray(value) && value.length === 0)) fields[field] = value;
+    }
+    if (this.cause !== undefined) fields.cause = this.cause;
+    return `${this.stack ?? `${this.name}: ${this.message}`} ${print(fields, options)}`;
+  }
+}
+Object.defineProperty(TransportError.prototype, 'name', {
+  value: 'TransportError',
+  configurable: true,
+  writable: true,
+});
+Object.defineProperty(TransportError.prototype, brand, { value: true });
+
+/** A caller's bug, found when something is constructed: names the option and says what was expected. */
+export class OptionsError extends Error {
+  /** Where in the options, as it would be written: `retry.retries`, `providers[1].name`. */
+  readonly path: string;
+  constructor(path: string, expected: string) {
+    super(path === '' ? expected : `${path}: ${expected}`);
+    this.path = path;
+  }
+}
+Object.defineProperty(OptionsError.prototype, 'name', { value: 'OptionsError', configurable: true, writable: true });
+
+/** The same error with more known of it; its stack and judgements stay. */
+export function withFields(error: TransportError, fields: TransportErrorFields): TransportError {
+  const more = new TransportError(error.code, error.message, { ...error, cause: error.cause, ...fields });
+  Object.defineProperty(more, 'stack', { value: error.stack, configurable: true, writable: true });
+  return more;
+}
+
+const refusals = new WeakSet<TransportError>();
+
+/**
+ * For adapters: throw this from `stream()` when the provider will not stream this model at all. The transport asks again within
+ * the same attempt, unary, and from then on does so at once.
+ */
+export function streamingRefused(message: string, fields?: TransportErrorFields): TransportError {
+  const error = new TransportError('unsupported', message, fields);
+  refusals.add(error);
+  return error;
+}
+
+/** True for what `streamingRefused` made. */
+export function isStreamingRefused(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && refusals.has(error as TransportError);
+}
+
+/** What is kept of a foreign error: enough to recognise it, nothing that could hold a key or a prompt. */
+export interface ErrorSummary {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly status?: number;
+  readonly requestId?: string;
+  readonly cause?: ErrorSummary;
+}
+
+/** A `TransportError` as it is; of anything else a summary, scrubbed of what `known` names and of what looks like a credential. */
+export function summarise(cause: unknown, known?: Known, depth = 0): TransportError | ErrorSummary {
+  if (TransportError.is(cause)) return cause;
+  if (isSummary(cause)) return known === undefined ? cause : resummarise(cause, known);
+  if (typeof cause !== 'object' || cause === null)
+    return mark({ name: typeof cause, message: scrub(String(cause), known) });
+  const error = cause as Record<string, unknown>;
+  const text = (value: unknown): string | undefined =>
+    typeof value === 'string' && value !== '' ? scrub(value, known) : undefined;
+  const plain = Object.getPrototypeOf(cause) === Object.prototype;
+  const name = error.name === undefined || error.name === 'Error' ? error.constructor?.name : error.name;
+  return mark({
+    name: typeof name === 'string' && !plain ? scrub(name, known) : 'object',
+    message: text(error.message) ?? '',
+    ...(text(error.code) !== undefined && { code: text(error.code) }),
+    ...(typeof error.status === 'number' && { status: error.status }),
+    ...(text(error.requestID ?? error.requestId) !== undefined && {
+      requestId: text(error.requestID ?? error.requestId),
+    }),
+    ...(error.cause !== undefined && depth < 3 && { cause: summarise(error.cause, known, depth + 1) as ErrorSummary }),
+  });
+}
+
+const summaries = new WeakSet<object>();
+
+function isSummary(value: unknown): value is ErrorSummary {
+  return typeof value === 'object' && value !== null && summaries.has(value);
+}
+
+function mark(summary: ErrorSummary): ErrorSummary {
+  summaries.add(summary);
+  return Object.freeze(summary);
+}
+
+function resummarise(summary: ErrorSummary, known: Known): ErrorSummary {
+  return mark({
+    ...summary,
+    message: scrub(summary.message, known),
+    ...(summary.cause !== undefined && { cause: summarise(summary.cause, known) as ErrorSummary }),
+  });
+}

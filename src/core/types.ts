@@ -1,0 +1,497 @@
+/**
+ * The contract: what applications, adapters, middleware and strategies depend on. Types only; nothing here runs.
+ */
+
+import type { TransportError } from './errors.ts';
+import type { TransportEvent } from './events.ts';
+
+// ── What is asked ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+}
+
+/** A picture: an http(s) or data URL, or bytes (then `mediaType` is needed). */
+export interface ImagePart {
+  readonly type: 'image';
+  readonly image: string | Uint8Array;
+  readonly mediaType?: string;
+}
+
+/** A document: an http(s) or data URL, or bytes. */
+export interface FilePart {
+  readonly type: 'file';
+  readonly data: string | Uint8Array;
+  readonly mediaType: string;
+  readonly filename?: string;
+}
+
+/** One turn of a conversation. */
+export type Message =
+  | { readonly role: 'system'; readonly content: string }
+  | { readonly role: 'user'; readonly content: string | readonly (TextPart | ImagePart | FilePart)[] }
+  | { readonly role: 'assistant'; readonly content: string; readonly toolCalls?: readonly ToolCall[] }
+  | { readonly role: 'tool'; readonly toolCallId: string; readonly content: string; readonly isError?: boolean };
+
+/** A call of a tool that the model asks for. `input` is parsed JSON: a tool call is delivered whole or not at all. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly input: unknown;
+}
+
+/** A tool that the model may ask for. */
+export interface Tool {
+  readonly name: string;
+  readonly description?: string;
+  readonly inputSchema: SchemaOption<unknown>;
+}
+
+export type ToolChoice = 'auto' | 'none' | 'required' | { readonly tool: string };
+
+export type JsonSchema = { readonly [key: string]: unknown };
+
+/** A Standard Schema (https://standardschema.dev): zod, valibot, arktype and others are one. */
+export interface Schema<T> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => unknown;
+    readonly types?: { readonly input: unknown; readonly output: T } | undefined;
+  };
+}
+
+/** A schema that can describe itself as JSON Schema (zod does), or one with its JSON Schema beside it. */
+export type SchemaOption<T> =
+  | Schema<T>
+  | { readonly schema?: Schema<T>; readonly jsonSchema: JsonSchema; readonly name?: string };
+
+/** What an adapter must be able to do for a request to be sent to it. */
+export type Capability = 'streaming' | 'tools' | 'schema' | 'images' | 'files' | 'reasoning';
+
+/**
+ * What is asked. The same object goes to every provider that is tried and is never changed.
+ * Exactly one of `prompt` and `messages`.
+ */
+export interface CompletionRequest<T = unknown> {
+  /** Short for one user message. */
+  readonly prompt?: string;
+  readonly messages?: readonly Message[];
+  /** Only providers of this model are candidates; it never overrides a provider's model. */
+  readonly model?: string;
+  /** Hands the answer out while it is being made. @default false */
+  readonly stream?: boolean;
+  readonly tools?: readonly Tool[];
+  readonly toolChoice?: ToolChoice;
+  /** The shape the answer must have; what comes back is validated against it. */
+  readonly schema?: SchemaOption<T>;
+  /** Tokens. */
+  readonly maxOutputTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+  readonly stopSequences?: readonly string[];
+  readonly reasoning?: 'none' | 'low' | 'medium' | 'high';
+  /** What a provider must offer to be a candidate. */
+  readonly require?: {
+    readonly tags?: readonly string[];
+    readonly region?: string;
+    readonly capabilities?: readonly Capability[];
+  };
+  /** For logs and experiments; never sent to a provider. */
+  readonly metadata?: { readonly [key: string]: string | number | boolean };
+  /** Passed through untouched, by the adapter's kind: `{ openai: { service_tier: 'flex' } }`. */
+  readonly providerOptions?: { readonly [kind: string]: { readonly [key: string]: unknown } };
+}
+
+// ── What comes back ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'unknown';
+
+/** Tokens. Input includes cached tokens and output includes reasoning tokens, whichever way the provider counts. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedInputTokens?: number;
+  readonly cacheWriteInputTokens?: number;
+  readonly reasoningTokens?: number;
+}
+
+/** An answer, whole. */
+export interface Completion<T = unknown> {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
+  readonly reasoning: string | undefined;
+  /** The validated answer, when the request had a `schema`. */
+  readonly object: T;
+  readonly finishReason: FinishReason;
+  /** Of the attempt that answered; the others are in `attempts`. */
+  readonly usage: Usage | undefined;
+  readonly provider: string;
+  readonly model: string;
+  readonly transactionId: string;
+  readonly attempts: readonly Attempt[];
+  /** US dollars over all attempts; `undefined` when a price is not known. */
+  readonly cost: number | undefined;
+  /** Set when the answer was put together from more than one stream. */
+  readonly resumed: boolean;
+  /** The provider's own object. For a wrapped function, exactly what it returned. */
+  readonly raw: unknown;
+}
+
+/** A piece of a streamed answer. */
+export type Chunk =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  | { readonly type: 'toolCall'; readonly toolCall: ToolCall }
+  /** An item of a wrapped function's own stream, untouched. */
+  | { readonly type: 'raw'; readonly value: unknown }
+  /** Drop what you have: the answer starts again. */
+  | { readonly type: 'restart'; readonly provider: string }
+  /** The answer goes on, from another stream. `offset`: characters of text delivered before the seam. */
+  | { readonly type: 'resume'; readonly provider: string; readonly offset: number }
+  /** Last, once. */
+  | {
+      readonly type: 'finish';
+      readonly finishReason: FinishReason;
+      readonly usage: Usage | undefined;
+      readonly model: string;
+    };
+
+/**
+ * A streamed answer. Read it once: as chunks, as text, or as a whole. `completion` drains the stream if nobody reads it, else
+ * shares the one reading; it never causes an unhandled rejection. Leaving a loop early cancels the call and closes the socket.
+ */
+export interface CompletionStream<T = unknown> extends AsyncIterable<Chunk> {
+  readonly transactionId: string;
+  readonly provider: string;
+  /** Only the text, piece by piece. */
+  readonly text: AsyncIterable<string>;
+  /** The whole answer, once it is there. @throws TransportError `stream_interrupted`, with `partial`, when the stream broke. */
+  readonly completion: Promise<Completion<T>>;
+}
+
+/** One line of the ledger: one try at one provider. */
+export interface Attempt {
+  readonly number: number;
+  readonly reason: 'first' | 'retry' | 'failover' | 'hedge' | 'resume';
+  readonly provider: string;
+  readonly model: string;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Milliseconds in line before it was sent. */
+  readonly waitMs: number;
+  readonly firstContentMs: number | undefined;
+  readonly durationMs: number | undefined;
+  /** `undefined` while it runs. */
+  readonly outcome: 'ok' | 'abandoned' | ErrorCode | undefined;
+  readonly usage: Usage | undefined;
+  readonly usageEstimated: boolean;
+  /** US dollars. */
+  readonly cost: number | undefined;
+  /** Sent, so possibly billed, whatever came back. */
+  readonly mayBeBilled: boolean;
+  readonly providerRequestId: string | undefined;
+}
+
+// ── What goes wrong ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What went wrong. The judgement that goes with each is the table in `docs/errors.md`. */
+export type ErrorCode =
+  | 'overloaded'
+  | 'server_error'
+  | 'connection'
+  | 'timeout'
+  | 'bad_response'
+  | 'empty_response'
+  | 'truncated'
+  | 'rate_limited'
+  | 'quota_exhausted'
+  | 'authentication'
+  | 'permission'
+  | 'unsupported'
+  | 'context_length_exceeded'
+  | 'circuit_open'
+  | 'queue_full'
+  | 'invalid_request'
+  | 'content_filtered'
+  | 'schema_mismatch'
+  | 'stream_interrupted'
+  | 'budget_exceeded'
+  | 'deadline_exceeded'
+  | 'cancelled'
+  | 'no_provider'
+  | 'middleware'
+  | 'closed'
+  | 'internal';
+
+// ── The pipeline ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** How a call ended. A value, because most observers of `done` only want to know when. */
+export type Outcome =
+  | { readonly ok: true; readonly completion: Completion }
+  | { readonly ok: false; readonly error: TransportError };
+
+/**
+ * An answered call: its first content is here. `done` settles once and never rejects: when the last chunk was read, the stream
+ * broke, the reader left, or the context was aborted, also when nobody ever reads.
+ */
+export interface Reply {
+  readonly provider: string;
+  readonly chunks: AsyncIterable<Chunk>;
+  readonly done: Promise<Outcome>;
+}
+
+/** Answers one request. Resolves once answered; rejects with a `TransportError` when it could not be. */
+export type Handler = (request: CompletionRequest, context: Context) => Promise<Reply>;
+
+/** Wraps a handler in one behaviour. Applied once per place in the pipeline, so its closure is that place's state. */
+export type Middleware = (next: Handler, mount: Mount) => Handler;
+
+/** The place where a middleware has been put. */
+export interface Mount {
+  /** The provider underneath; `undefined` above the router. */
+  readonly provider: Candidate | undefined;
+  /** Runs when the transport is closed, after its last call. */
+  onClose(cleanup: () => void | Promise<void>): void;
+}
+
+/** A typed place in the context, made by `contextKey`. */
+export interface ContextKey<T> {
+  readonly id: symbol;
+  readonly initial: T;
+  of(value: T): ContextEntry;
+}
+
+export interface ContextEntry {
+  readonly id: symbol;
+  readonly value: unknown;
+}
+
+/** What an adapter knows before the answer is whole. */
+export interface ReceivedFacts {
+  /** Of errors and successes alike; they feed the rate-limit buckets. */
+  readonly headers?: Iterable<readonly [string, string]>;
+  readonly providerRequestId?: string;
+  /** The provider's own object, once it is whole: `Completion.raw` of a streamed answer. */
+  readonly raw?: unknown;
+}
+
+/** Travels beside the request. Immutable but for the ledger, because two hedged attempts use the same layers at once. */
+export interface Context {
+  readonly transactionId: string;
+  /** 0 above the router, then 1, 2, … */
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  /** Epoch milliseconds, `Infinity` without one. */
+  readonly deadline: number;
+  readonly priority: Priority;
+  readonly attempts: readonly Attempt[];
+  get<T>(key: ContextKey<T>): T;
+  with(...entries: readonly ContextEntry[]): Context;
+  fork(change: { readonly signal?: AbortSignal; readonly deadline?: number }): Context;
+  /** Tells the transport's listeners; the transaction id, the attempt and the time are added. */
+  publish(event: { readonly type: string; readonly [key: string]: unknown }): void;
+  /** For adapters: what is known before the answer is whole. */
+  received(facts: ReceivedFacts): void;
+}
+
+export type Priority = 'interactive' | 'default' | 'batch';
+
+// ── Providers and routing ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** What the provider allows; the transport stays below it. `undefined` or `Infinity` is no limit. */
+export interface Limits {
+  readonly requestsPerMinute?: number;
+  /** Input and output together. */
+  readonly tokensPerMinute?: number;
+  readonly inputTokensPerMinute?: number;
+  readonly outputTokensPerMinute?: number;
+  /** Attempts in flight at once. */
+  readonly concurrency?: number;
+}
+
+/** What is known of a provider's model. */
+export interface Traits {
+  /** Tokens. */
+  readonly contextWindow?: number;
+  /** Tokens. */
+  readonly maxOutputTokens?: number;
+  readonly capabilities?: readonly Capability[];
+  readonly region?: string;
+  readonly tags?: readonly string[];
+  /** US dollars per million tokens. */
+  readonly price?: {
+    readonly input: number;
+    readonly output: number;
+    readonly cachedInput?: number;
+    readonly cacheWriteInput?: number;
+  };
+  readonly promptCache?: { readonly ttlMs: number; readonly minTokens: number };
+  readonly weight?: number;
+}
+
+/** What an adapter knows of an answer; the transport adds the rest of a `Completion`. */
+export type ProviderAnswer = Pick<
+  Completion,
+  'text' | 'toolCalls' | 'reasoning' | 'finishReason' | 'usage' | 'model' | 'raw'
+>;
+
+/**
+ * Talks to one model at one provider. Throws a `TransportError` for what the provider said; anything else it throws is a bug of
+ * the adapter. Stops, and closes its socket, when `context.signal` aborts. Ends a stream normally only after its terminal event.
+ */
+export interface Provider {
+  /** Unique in a transport. */
+  readonly name: string;
+  /** Failure domain: the vendor, or the host. */
+  readonly domain: string;
+  /** The adapter's kind: 'openai', 'anthropic', … */
+  readonly kind: string;
+  readonly model: string;
+  readonly limits?: Limits;
+  readonly traits?: Traits;
+  complete(request: CompletionRequest, context: Context): Promise<ProviderAnswer>;
+  /** Absent when the provider cannot stream. Yields content first: preambles stay inside. */
+  stream?(request: CompletionRequest, context: Context): AsyncIterable<Chunk>;
+}
+
+/** What a strategy sees of a provider: its description and its health, read-only and current. */
+export interface Candidate {
+  readonly name: string;
+  readonly domain: string;
+  readonly model: string;
+  readonly traits: Traits;
+  readonly circuit: 'closed' | 'open' | 'half-open';
+  readonly quarantined: boolean;
+  readonly inFlight: number;
+  readonly queued: number;
+  /** Attempts it is trusted with at once; `Infinity` when nothing bounds it. */
+  readonly window: number;
+  /** Estimated milliseconds until a new attempt would be sent. */
+  readonly waitMs: number;
+  /** Moving estimates; `undefined` before the first answer. */
+  readonly firstContentMs: number | undefined;
+  readonly chunkGapMs: number | undefined;
+  readonly failureRatio: number;
+  /** Epoch milliseconds until which the provider asked to be left alone. */
+  readonly parkedUntil: number;
+  readonly lastError: ErrorCode | undefined;
+}
+
+/** A snapshot, for people and dashboards. */
+export type HealthSnapshot = Readonly<Candidate>;
+
+/** Chooses among the candidates, never empty; `undefined` when none will do. Strategies wrap strategies: `sticky(lowestLatency())`. */
+export interface Strategy {
+  (
+    candidates: readonly [Candidate, ...Candidate[]],
+    request: CompletionRequest,
+    context: Context,
+  ): Candidate | undefined;
+  /** Told how an attempt that it sent ended; one that wraps another passes it on. */
+  settled?(request: CompletionRequest, context: Context, attempt: Attempt): void;
+}
+
+// ── The transport ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface TransportOptions {
+  readonly providers: readonly [Provider, ...Provider[]];
+  /** @default priority() */
+  readonly route?: Strategy;
+  readonly retry?: RetryOptions | false;
+  readonly resume?: ResumeOptions | false;
+  readonly timeout?: TimeoutOptions | false;
+  readonly circuitBreaker?: CircuitBreakerOptions | false;
+  readonly rateLimit?: RateLimitOptions | false;
+  /** Yours, once per call. */
+  readonly use?: readonly Middleware[];
+  /** Yours, once per attempt at a provider. */
+  readonly useEach?: readonly Middleware[];
+}
+
+export interface RetryOptions {
+  /** Rounds after the first. @default 3 */
+  readonly retries?: number;
+  /** Milliseconds. The longest a call waits for providers to come back, all its waits together. @default 60_000 */
+  readonly maxWaitMs?: number;
+  /** Ask another provider when one refused by policy. @default 'never' */
+  readonly contentFiltered?: 'never' | 'elsewhere';
+}
+
+export interface ResumeOptions {
+  /** What happens to a stream that breaks after it was answered. @default 'error' */
+  readonly mode?: 'error';
+}
+
+export interface TimeoutOptions {
+  /** Milliseconds to the first content of a streamed answer. @default 60_000 */
+  readonly firstContentMs?: number;
+  /** Milliseconds of silence between chunks. @default 30_000 */
+  readonly idleMs?: number;
+  /** Milliseconds for a whole answer that is not streamed on the wire. @default 600_000 */
+  readonly responseMs?: number;
+  /** Milliseconds after which a stream that nobody reads is cancelled. @default 60_000 */
+  readonly abandonedMs?: number;
+}
+
+export interface CircuitBreakerOptions {
+  /** Share of failures, above which the circuit opens. @default 0.5 */
+  readonly failureRatio?: number;
+  /** Outcomes in the window before the share counts. @default 10 */
+  readonly minAttempts?: number;
+  /** Milliseconds of outcomes that are looked at. @default 60_000 */
+  readonly windowMs?: number;
+  /** Milliseconds to the first probe while no other provider serves; each failed probe adds as much again. @default 500 */
+  readonly openMs?: number;
+  /** Milliseconds between probes while another provider serves, and the most between any two. @default 5_000 */
+  readonly maxOpenMs?: number;
+}
+
+export interface RateLimitOptions {
+  /** Calls that may wait for one provider. @default 10_000 */
+  readonly maxQueued?: number;
+}
+
+export interface CallOptions {
+  /** Cancels the call: its socket is closed, and it rejects `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds for the whole call, waiting and retries included. */
+  readonly timeoutMs?: number;
+  /** @default a random UUID */
+  readonly transactionId?: string;
+  /** @default 'default' */
+  readonly priority?: Priority;
+  /** Values for your middleware: `tenant.of('acme')`. */
+  readonly values?: readonly ContextEntry[];
+}
+
+/** What a wrapped function is handed beside its input. */
+export interface CallInfo {
+  readonly signal: AbortSignal;
+  /** Epoch milliseconds, `Infinity` without one. */
+  readonly deadline: number;
+  readonly transactionId: string;
+  readonly attempt: number;
+}
+
+export interface Transport extends AsyncDisposable {
+  complete<T = unknown>(
+    request: CompletionRequest<T> & { readonly stream: true },
+    options?: CallOptions,
+  ): Promise<CompletionStream<T>>;
+  complete<T = unknown>(
+    request: CompletionRequest<T> & { readonly stream?: false },
+    options?: CallOptions,
+  ): Promise<Completion<T>>;
+  health(): readonly HealthSnapshot[];
+  on<E extends TransportEvent['type'] | '*'>(
+    type: E,
+    listener: (event: E extends '*' ? TransportEvent : Extract<TransportEvent, { type: E }>) => void,
+  ): () => void;
+  /** Lets a provider out of quarantine and forgets its circuit, window and estimates. */
+  reset(provider: string): void;
+  /** New calls and those still waiting reject `closed`; those under way finish, for at most `timeoutMs`. Then no timer is left. */
+  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
