@@ -220,10 +220,23 @@ export class OptionsError extends Error {
 Object.defineProperty(OptionsError.prototype, 'name', { value: 'OptionsError', configurable: true, writable: true });
 
 /** The same error with more known of it; its stack and judgements stay. */
-export function withFields(error: TransportError, fields: TransportErrorFields): TransportError {
-  const more = new TransportError(error.code, error.message, { ...error, cause: error.cause, ...fields });
-  Object.defineProperty(more, 'stack', { value: error.stack, configurable: true, writable: true });
+export function withFields(
+  error: TransportError,
+  fields: TransportErrorFields & { readonly message?: string },
+): TransportError {
+  const message = fields.message ?? error.message;
+  const more = new TransportError(error.code, message, { ...error, cause: error.cause, ...fields });
+  const stack = message === error.message ? error.stack : error.stack?.replace(error.message, () => message);
+  Object.defineProperty(more, 'stack', { value: stack, configurable: true, writable: true });
+  if (refusals.has(error)) refusals.add(more);
   return more;
+}
+
+/** Whatever was thrown, as a `TransportError`: what is none is a bug. */
+export function failed(error: unknown): TransportError {
+  return TransportError.is(error)
+    ? error
+    : new TransportError('internal', 'An unknown error was thrown', { cause: error });
 }
 
 const refusals = new WeakSet<TransportError>();

@@ -1,0 +1,143 @@
+import type { Events, PlainEvent } from './events.ts';
+import type { Attempt, CallInfo, Context, ContextEntry, ContextKey, Priority, ReceivedFacts } from './types.ts';
+
+/** A typed place for a value that travels with a call: `const tenant = contextKey('tenant', 'anonymous')`. */
+export function contextKey<T>(name: string, initial: T): ContextKey<T> {
+  const id = Symbol(name);
+  return { id, initial, of: (value) => ({ id, value }) };
+}
+
+/** What all attempts of one call share. */
+export interface Call {
+  readonly transactionId: string;
+  readonly priority: Priority;
+  /** On the clock of `now()`. */
+  readonly startedAt: number;
+  readonly attempts: Attempt[];
+  readonly events: Events;
+  /** The number of the latest attempt that was begun. */
+  lastAttempt: number;
+}
+
+/** Told what happens at the endpoint while an attempt runs. Layers that account for time listen here, and touch no chunk. */
+export interface Watcher {
+  /** The endpoint waits for the provider: for the first content, the next chunk, or a whole answer. */
+  waiting?(wire: 'stream' | 'unary'): void;
+  /** Content has come. */
+  content?(): void;
+  /** The reader is the slow one: nothing is asked of the provider. */
+  paused?(): void;
+  received?(facts: ReceivedFacts): void;
+}
+
+/** Who watches the attempt. */
+export const watchers = contextKey<readonly Watcher[]>('watchers', []);
+/** Milliseconds in line before the attempt was sent. */
+export const waitedMs = contextKey('waitedMs', 0);
+/** Why the attempt is made. */
+export const attemptReason = contextKey<Attempt['reason']>('attemptReason', 'first');
+/** How many other providers could be asked instead. */
+export const alternatives = contextKey('alternatives', 0);
+/** Where an adapter's `received()` goes: the attempt's endpoint. */
+export const receiver = contextKey<((facts: ReceivedFacts) => void) | undefined>('receiver', undefined);
+const attemptNumber = contextKey('attempt', 0);
+const currentCall = contextKey<Call | undefined>('call', undefined);
+
+interface Values {
+  readonly entry: ContextEntry;
+  readonly rest: Values | undefined;
+}
+
+class CallContext implements Context {
+  readonly signal: AbortSignal;
+  readonly deadline: number;
+  readonly #values: Values | undefined;
+
+  constructor(signal: AbortSignal, deadline: number, values: Values | undefined) {
+    this.signal = signal;
+    this.deadline = deadline;
+    this.#values = values;
+  }
+
+  get transactionId(): string {
+    return callOf(this).transactionId;
+  }
+
+  get attempt(): number {
+    return this.get(attemptNumber);
+  }
+
+  get priority(): Priority {
+    return callOf(this).priority;
+  }
+
+  get attempts(): readonly Attempt[] {
+    return callOf(this).attempts;
+  }
+
+  get<T>(key: ContextKey<T>): T {
+    for (let values = this.#values; values !== undefined; values = values.rest) {
+      if (values.entry.id === key.id) return values.entry.value as T;
+    }
+    return key.initial;
+  }
+
+  with(...entries: readonly ContextEntry[]): Context {
+    let values = this.#values;
+    for (const entry of entries) values = { entry, rest: values };
+    return new CallContext(this.signal, this.deadline, values);
+  }
+
+  fork(change: { readonly signal?: AbortSignal; readonly deadline?: number }): Context {
+    return new CallContext(change.signal ?? this.signal, change.deadline ?? this.deadline, this.#values);
+  }
+
+  publish(event: PlainEvent): void {
+    const { events, transactionId } = callOf(this);
+    events.publish(event, transactionId, this.attempt);
+  }
+
+  received(facts: ReceivedFacts): void {
+    this.get(receiver)?.(facts);
+  }
+}
+
+/** The context of a new call. */
+export function createContext(
+  call: Call,
+  options: { readonly signal: AbortSignal; readonly deadline?: number; readonly values?: readonly ContextEntry[] },
+): Context {
+  const context = new CallContext(options.signal, options.deadline ?? Number.POSITIVE_INFINITY, undefined);
+  return context.with(...(options.values ?? []), currentCall.of(call));
+}
+
+/** What the call's attempts share. */
+export function callOf(context: Context): Call {
+  const call = context.get(currentCall);
+  if (call === undefined) throw new TypeError('The context does not belong to a call');
+  return call;
+}
+
+/** The context of the call's next attempt. */
+export function beginAttempt(context: Context, reason: Attempt['reason']): Context {
+  const call = callOf(context);
+  call.lastAttempt += 1;
+  return context.with(attemptNumber.of(call.lastAttempt), attemptReason.of(reason));
+}
+
+/** Gives the number back of an attempt that was refused before anything was sent, unless a later one has begun since. */
+export function forgetAttempt(context: Context): void {
+  const call = callOf(context);
+  if (call.lastAttempt === context.attempt) call.lastAttempt -= 1;
+}
+
+/** Adds a watcher to the attempt. */
+export function watched(context: Context, watcher: Watcher): Context {
+  return context.with(watchers.of([...context.get(watchers), watcher]));
+}
+
+/** What a function of the user's is told of the attempt it makes. */
+export function callInfo(context: Context): CallInfo {
+  const { signal, deadline, transactionId, attempt } = context;
+  return { signal, deadline, transactionId, attempt };
+}

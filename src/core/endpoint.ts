@@ -1,0 +1,207 @@
+import { receiver, type Watcher, watchers } from './context.ts';
+import { failed, isStreamingRefused, summarise, TransportError, withFields } from './errors.ts';
+import type { ProviderHealth } from './health.ts';
+import { LedgerLine, totalCost } from './ledger.ts';
+import { Pump } from './pump.ts';
+import { type Known, scrub } from './redact.ts';
+import { replyFrom } from './reply.ts';
+import { wordsOf } from './request.ts';
+import { forkSignal, raceAbort, reasonOf } from './signals.ts';
+import { now } from './time.ts';
+import type {
+  Chunk,
+  Completion,
+  CompletionRequest,
+  Context,
+  Handler,
+  Outcome,
+  Provider,
+  ProviderAnswer,
+  Reply,
+} from './types.ts';
+
+/**
+ * The innermost handler: asks the provider, always as a stream where it can, and writes down what became of it. It settles as soon
+ * as the context's signal aborts, whether or not the adapter takes notice, and takes a stream for whole only with its finish chunk.
+ */
+export function endpoint(provider: Provider, health: ProviderHealth): Handler {
+  let streams = provider.stream !== undefined;
+
+  return async function endpoint(request, context) {
+    const attempt = new EndpointAttempt(provider, health, request, context);
+    if (streams) {
+      try {
+        return await attempt.stream();
+      } catch (error) {
+        if (!isStreamingRefused(error) || context.signal.aborted) throw attempt.fail(error);
+        streams = false;
+      }
+    }
+    try {
+      return await attempt.unary();
+    } catch (error) {
+      throw attempt.fail(error);
+    }
+  };
+}
+
+/** One attempt at the endpoint. */
+class EndpointAttempt {
+  readonly #provider: Provider;
+  readonly #health: ProviderHealth;
+  readonly #request: CompletionRequest;
+  readonly #context: Context;
+  readonly #inner: Context;
+  readonly #fork;
+  readonly #ledger: LedgerLine;
+  readonly #watchers: readonly Watcher[];
+  #raw: unknown;
+  #ended = false;
+  #lastChunkAt = 0;
+
+  constructor(provider: Provider, health: ProviderHealth, request: CompletionRequest, context: Context) {
+    this.#provider = provider;
+    this.#health = health;
+    this.#request = request;
+    this.#context = context;
+    this.#watchers = context.get(watchers);
+    this.#fork = forkSignal(context.signal);
+    this.#ledger = new LedgerLine(provider, request, context);
+    this.#health.inFlight += 1;
+    this.#inner = context.fork({ signal: this.#fork.signal }).with(
+      receiver.of((facts) => {
+        if (facts.providerRequestId !== undefined && !this.#ended) this.#ledger.requestId(facts.providerRequestId);
+        if (facts.raw !== undefined) this.#raw = facts.raw;
+        for (const watcher of this.#watchers) watcher.received?.(facts);
+      }),
+    );
+  }
+
+  /** Asks for a stream. Resolves with the first content; rejects with what has to be passed to `fail`. */
+  async stream(): Promise<Reply> {
+    const { signal } = this.#fork;
+    let settle: (outcome: Outcome) => void = () => {};
+    const done = new Promise<Outcome>((resolve) => {
+      settle = resolve;
+    });
+    let answered = false;
+    const source = this.#provider.stream?.(this.#request, this.#inner) as AsyncIterable<Chunk>;
+    const pump: Pump = new Pump(source[Symbol.asyncIterator](), {
+      pulling: () => this.#waiting('stream'),
+      content: () => this.#content(),
+      paused: () => {
+        for (const watcher of this.#watchers) watcher.paused?.();
+      },
+      judge: (answer, raw) => this.#judge(answer, raw),
+      // An SDK whose signal is aborted often just ends: the reason for the abort is what happened.
+      clean: (error) => (signal.aborted ? reasonOf(signal) : this.#cleaned(error)),
+      settled: (end) => {
+        stop();
+        if ('answer' in end) return settle({ ok: true, completion: this.#succeed({ ...end.answer, raw: this.#raw }) });
+        // Before the first content there may be a second try, unary, in this same attempt.
+        if (!answered && isStreamingRefused(end.error)) return;
+        settle({ ok: false, error: this.fail(end.error) });
+      },
+    });
+    const abort = (): void => pump.stop(reasonOf(signal));
+    const stop = (): void => signal.removeEventListener('abort', abort);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    pump.start();
+    await pump.answered;
+    answered = true;
+    return { provider: this.#provider.name, chunks: pump, done };
+  }
+
+  /** Asks for a whole answer. */
+  async unary(): Promise<Reply> {
+    this.#waiting('unary');
+    const answer = await raceAbort(this.#provider.complete(this.#request, this.#inner), this.#fork.signal);
+    const error = this.#judge(answer, false);
+    if (error !== undefined) throw error;
+    this.#content();
+    return replyFrom(this.#succeed(answer));
+  }
+
+  /** The attempt is over, without an answer. Returns the error to throw; the first one counts. */
+  fail(thrown: unknown): TransportError {
+    const error =
+      this.#fork.signal.aborted && !TransportError.is(thrown) ? reasonOf(this.#fork.signal) : this.#cleaned(thrown);
+    if (this.#end()) {
+      if (error.blame !== 'transport' && error.code !== 'cancelled') this.#health.lastError = error.code;
+      this.#ledger.broke(error, (error.partial?.text ?? '') + (error.partial?.reasoning ?? ''));
+      // An adapter that is still waiting closes its socket now.
+      this.#fork.abort(error);
+    }
+    return error;
+  }
+
+  #succeed(answer: ProviderAnswer): Completion {
+    this.#end();
+    const context = this.#context;
+    this.#ledger.succeeded(answer.usage, answer.text + (answer.reasoning ?? ''), answer.model);
+    return {
+      ...answer,
+      model: answer.model || this.#provider.model,
+      object: undefined,
+      provider: this.#provider.name,
+      transactionId: context.transactionId,
+      attempts: context.attempts,
+      cost: totalCost(context.attempts),
+      resumed: false,
+    };
+  }
+
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#health.inFlight -= 1;
+    this.#fork.release();
+    return true;
+  }
+
+  #waiting(wire: 'stream' | 'unary'): void {
+    for (const watcher of this.#watchers) watcher.waiting?.(wire);
+  }
+
+  #content(): void {
+    const at = now();
+    if (this.#ledger.firstContentMs === undefined) this.#health.answeredAfter(this.#ledger.answered(), at);
+    else this.#health.chunkGap(at - this.#lastChunkAt, at);
+    this.#lastChunkAt = at;
+    for (const watcher of this.#watchers) watcher.content?.();
+  }
+
+  /** An answer may end normally and be none all the same. */
+  #judge(answer: ProviderAnswer, raw: boolean): TransportError | undefined {
+    if (answer.finishReason === 'content_filter') {
+      const { text, toolCalls, reasoning } = answer;
+      return new TransportError('content_filtered', `${this.#provider.name} refused by policy`, {
+        provider: this.#provider.name,
+        partial: { text, toolCalls, reasoning },
+      });
+    }
+    const empty = answer.text === '' && answer.toolCalls.length === 0 && answer.finishReason !== 'length';
+    if (!empty || raw) return undefined;
+    return new TransportError('empty_response', `${this.#provider.name} ended its answer with nothing in it`, {
+      provider: this.#provider.name,
+    });
+  }
+
+  /** Without the caller's words, and with the provider's name. */
+  #cleaned(thrown: unknown): TransportError {
+    const error = failed(thrown);
+    if (cleaned.has(error)) return error;
+    const known: Known = { texts: wordsOf(this.#request) };
+    const better = withFields(error, {
+      message: scrub(error.message, known),
+      provider: error.provider ?? this.#provider.name,
+      cause: error.cause === undefined ? undefined : summarise(error.cause, known),
+    });
+    cleaned.add(better);
+    return better;
+  }
+}
+
+/** Errors that were cleaned already. */
+const cleaned = new WeakSet<TransportError>();

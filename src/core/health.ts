@@ -1,0 +1,215 @@
+import { TransportError } from './errors.ts';
+import { onAbort, reasonOf } from './signals.ts';
+import { longestTimerMs } from './time.ts';
+import type { Candidate, ErrorCode, HealthSnapshot, Limits, Provider, Traits } from './types.ts';
+
+/** A moving estimate; the arithmetic is in `control/`. */
+export interface Estimate {
+  readonly value: number | undefined;
+  add(sample: number, atMs: number): void;
+  forget(): void;
+}
+
+/** What a circuit breaker lets others know of it. */
+export interface Gate {
+  /** Milliseconds until it would let an attempt pass; 0: it would now. */
+  backMs(): number;
+  /** Forgets everything. */
+  reset(): void;
+}
+
+/** Left alone because its key, or the money behind it, is no good. */
+export interface Quarantine {
+  readonly code: ErrorCode;
+  readonly status: number | undefined;
+  /** Epoch milliseconds. */
+  readonly until: number;
+  /** How many times in a row it has failed in this way. */
+  readonly times: number;
+  /** An attempt is finding out whether it is over. */
+  probing: boolean;
+}
+
+/** Why a provider cannot be asked now. */
+export type Unavailable = 'quarantined' | 'parked' | 'circuit open';
+
+/**
+ * How one provider does: small, mutable, held in process. The layers below the router write it, strategies read it as a
+ * `Candidate`, people are given snapshots.
+ */
+export class ProviderHealth implements Candidate {
+  readonly name: string;
+  readonly domain: string;
+  readonly model: string;
+  readonly traits: Traits;
+  readonly limits: Limits;
+
+  circuit: Candidate['circuit'] = 'closed';
+  inFlight = 0;
+  queued = 0;
+  window = Number.POSITIVE_INFINITY;
+  failureRatio = 0;
+  lastError: ErrorCode | undefined;
+  /** The circuit breaker's, when there is one. */
+  gate: Gate | undefined;
+  /** The waiting line's estimate, when there is one. */
+  estimateWaitMs: (() => number) | undefined;
+
+  readonly #firstContent: Estimate;
+  readonly #chunkGap: Estimate;
+  readonly #changed: () => void;
+  #parkedUntil = 0;
+  #quarantine: Quarantine | undefined;
+
+  constructor(
+    provider: Provider,
+    estimates: { readonly firstContent: Estimate; readonly chunkGap: Estimate },
+    changed: () => void = () => {},
+  ) {
+    this.name = provider.name;
+    this.domain = provider.domain;
+    this.model = provider.model;
+    this.traits = provider.traits ?? {};
+    this.limits = provider.limits ?? {};
+    this.#firstContent = estimates.firstContent;
+    this.#chunkGap = estimates.chunkGap;
+    this.#changed = changed;
+  }
+
+  get firstContentMs(): number | undefined {
+    return this.#firstContent.value;
+  }
+
+  get chunkGapMs(): number | undefined {
+    return this.#chunkGap.value;
+  }
+
+  get parkedUntil(): number {
+    return this.#parkedUntil;
+  }
+
+  get quarantine(): Quarantine | undefined {
+    return this.#quarantine;
+  }
+
+  get quarantined(): boolean {
+    return this.#quarantine !== undefined;
+  }
+
+  get waitMs(): number {
+    return Math.max(this.backMs(), this.estimateWaitMs?.() ?? 0);
+  }
+
+  /** Why it cannot be asked now, or `undefined` when it can. */
+  unavailable(at = Date.now()): Unavailable | undefined {
+    if (this.#quarantine !== undefined && (this.#quarantine.probing || this.#quarantine.until > at))
+      return 'quarantined';
+    if (this.#parkedUntil > at) return 'parked';
+    if ((this.gate?.backMs() ?? 0) > 0) return 'circuit open';
+    return undefined;
+  }
+
+  /** Milliseconds until it can be asked; 0: now. */
+  backMs(at = Date.now()): number {
+    const { probing = false, until = 0 } = this.#quarantine ?? {};
+    // How a probe ends is told by a change; until then it is anybody's guess.
+    return Math.max(0, this.#parkedUntil - at, until - at, probing ? 1_000 : 0, this.gate?.backMs() ?? 0);
+  }
+
+  answeredAfter(ms: number, at: number): void {
+    this.#firstContent.add(ms, at);
+  }
+
+  chunkGap(ms: number, at: number): void {
+    this.#chunkGap.add(ms, at);
+  }
+
+  /** Leaves it alone until a moment. A later one that is known already stays. Returns true when this is news. */
+  park(until: number): boolean {
+    if (until <= this.#parkedUntil) return false;
+    const news = this.#parkedUntil <= Date.now();
+    this.#parkedUntil = until;
+    this.#changed();
+    return news;
+  }
+
+  setQuarantine(quarantine: Quarantine | undefined): void {
+    this.#quarantine = quarantine;
+    this.#changed();
+  }
+
+  /** The error of a provider in quarantine: what it was quarantined for, and nothing is sent. */
+  refusal(): TransportError {
+    const { code = 'authentication', status, until = Date.now() } = this.#quarantine ?? {};
+    const because = status === undefined ? code : `${code}, ${status}`;
+    return new TransportError(code, `${this.name} is quarantined (${because}); nothing was sent`, {
+      provider: this.name,
+      status,
+      blame: 'transport',
+      retryAfterMs: Math.max(0, until - Date.now()),
+    });
+  }
+
+  /** Forgets all that was learned. */
+  reset(): void {
+    this.#parkedUntil = 0;
+    this.#quarantine = undefined;
+    this.failureRatio = 0;
+    this.lastError = undefined;
+    this.#firstContent.forget();
+    this.#chunkGap.forget();
+    this.gate?.reset();
+    this.#changed();
+  }
+
+  snapshot(): HealthSnapshot {
+    const { name, domain, model, traits, circuit, quarantined, inFlight, queued, window, waitMs } = this;
+    const { firstContentMs, chunkGapMs, failureRatio, parkedUntil, lastError } = this;
+    return Object.freeze({
+      ...{ name, domain, model, traits, circuit, quarantined, inFlight, queued, window, waitMs },
+      ...{ firstContentMs, chunkGapMs, failureRatio, parkedUntil, lastError },
+    });
+  }
+}
+
+/** How all providers of a transport do, and who waits for one of them to come back. */
+export class Health {
+  readonly providers: ProviderHealth[] = [];
+  readonly #listeners = new Set<() => void>();
+
+  /** Calls back when a provider is parked, quarantined or released, or when its circuit changes. Returns the way to stop. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  readonly changed = (): void => {
+    for (const listener of [...this.#listeners]) listener();
+  };
+
+  /** True when a provider other than this one can be asked now. */
+  othersServe(health: ProviderHealth): boolean {
+    return this.providers.some(
+      (other) => other !== health && other.circuit === 'closed' && other.unavailable() === undefined,
+    );
+  }
+
+  /** Waits, at most `ms`, until `ready`. Rejects with the signal's reason when it aborts. */
+  wait(ms: number, signal: AbortSignal, ready: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(reasonOf(signal));
+      const timer = setTimeout(finish, Math.min(ms, longestTimerMs));
+      const stopListening = this.onChange(() => {
+        if (ready()) finish();
+      });
+      const stopFollowing = onAbort(signal, finish);
+      function finish(): void {
+        clearTimeout(timer);
+        stopListening();
+        stopFollowing();
+        if (signal.aborted) reject(reasonOf(signal));
+        else resolve();
+      }
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { contextKey } from './context.ts';
+import { TransportError } from './errors.ts';
+
+/** What a call knows of its own hops: the retry layer writes it, the router reads it. */
+export interface Itinerary {
+  /** Asked in this round: not again before the next. */
+  readonly tried: ReadonlySet<string>;
+  /** Cannot help this call, whatever happens. */
+  readonly givenUp: ReadonlySet<string>;
+  /** The provider of the last attempt that was sent. */
+  readonly last: string | undefined;
+  /** Written by the layers below: this hop only finds out whether a provider is back. */
+  readonly hop: { probe: boolean };
+}
+
+/** Where the call's itinerary travels. */
+export const itinerary = contextKey<Itinerary>('itinerary', {
+  tried: new Set(),
+  givenUp: new Set(),
+  last: undefined,
+  hop: { probe: false },
+});
+
+const nobody = new WeakMap<TransportError, number>();
+
+/** Makes the router's error when nobody can be asked now. `backMs`: until somebody can be; `Infinity`: nobody ever can. */
+export function nobodyLeft(backMs: number, error: TransportError): TransportError {
+  nobody.set(error, backMs);
+  return error;
+}
+
+/** Milliseconds until somebody can be asked, when that is what an error says; `undefined` for any other error. */
+export function backAfterMs(error: unknown): number | undefined {
+  return TransportError.is(error) ? nobody.get(error) : undefined;
+}

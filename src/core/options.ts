@@ -1,0 +1,293 @@
+import * as z from 'zod/mini';
+import { OptionsError, TransportError } from './errors.ts';
+import type { CallOptions, CompletionRequest, TransportOptions } from './types.ts';
+
+/** Durations, counts: zero and more, `Infinity` is no limit. */
+const amount = z.number().check(z.refine((value) => value >= 0, { error: 'expected a number that is not negative' }));
+const infinite = z.literal(Number.POSITIVE_INFINITY);
+/** zod's `number()` refuses `Infinity`, which here says "no limit". */
+const milliseconds = z.union([amount, infinite], { error: 'expected milliseconds, 0 or more (Infinity: no limit)' });
+const count = z.union([z.int().check(z.nonnegative()), infinite], {
+  error: 'expected a whole number, 0 or more (Infinity: no limit)',
+});
+const limit = z.union([z.number().check(z.positive()), infinite], {
+  error: 'expected a number above 0 (Infinity: no limit)',
+});
+const ratio = z.number({ error: 'expected a share between 0 and 1' }).check(z.gte(0), z.lte(1));
+const name = z.string({ error: 'expected a name' }).check(z.minLength(1));
+const fn = (what: string) => z.custom<unknown>((value) => typeof value === 'function', { error: `expected ${what}` });
+const optional = z.optional;
+
+const capability = z.enum(['streaming', 'tools', 'schema', 'images', 'files', 'reasoning']);
+const price = z.strictObject({
+  input: amount,
+  output: amount,
+  cachedInput: optional(amount),
+  cacheWriteInput: optional(amount),
+});
+
+/** What an adapter may be given of its provider's limits. */
+export const limitsSchema = z.strictObject({
+  requestsPerMinute: optional(limit),
+  tokensPerMinute: optional(limit),
+  inputTokensPerMinute: optional(limit),
+  outputTokensPerMinute: optional(limit),
+  concurrency: optional(
+    z.union([z.int().check(z.positive()), infinite], { error: 'expected a whole number above 0 (Infinity: no limit)' }),
+  ),
+});
+
+/** What an adapter may be given of its model's traits. */
+export const traitsSchema = z.strictObject({
+  contextWindow: optional(limit),
+  maxOutputTokens: optional(limit),
+  capabilities: optional(z.array(capability)),
+  region: optional(z.string()),
+  tags: optional(z.array(z.string())),
+  price: optional(price),
+  promptCache: optional(z.strictObject({ ttlMs: amount, minTokens: amount })),
+  weight: optional(amount),
+});
+
+const provider = z.looseObject(
+  {
+    name,
+    domain: name,
+    kind: name,
+    model: z.string(),
+    limits: optional(limitsSchema),
+    traits: optional(traitsSchema),
+    complete: fn('a function complete(request, context)'),
+    stream: optional(fn('a function stream(request, context)')),
+  },
+  { error: 'expected a provider, as openai({ client, model }) makes' },
+);
+
+const off = z.literal(false);
+const layer = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  optional(z.union([z.strictObject(shape), off], { error: 'expected an object of options, or false' }));
+
+const layers = {
+  route: optional(fn('a strategy, as priority() makes')),
+  retry: layer({
+    retries: optional(count),
+    maxWaitMs: optional(milliseconds),
+    contentFiltered: optional(z.enum(['never', 'elsewhere'])),
+  }),
+  resume: layer({ mode: optional(z.enum(['error'])) }),
+  timeout: layer({
+    firstContentMs: optional(milliseconds),
+    idleMs: optional(milliseconds),
+    responseMs: optional(milliseconds),
+    abandonedMs: optional(milliseconds),
+  }),
+  circuitBreaker: layer({
+    failureRatio: optional(ratio),
+    minAttempts: optional(count),
+    windowMs: optional(z.number().check(z.positive())),
+    openMs: optional(amount),
+    maxOpenMs: optional(amount),
+  }),
+  rateLimit: layer({ maxQueued: optional(count) }),
+  use: optional(z.array(fn('a middleware (next, mount) => handler'))),
+  useEach: optional(z.array(fn('a middleware (next, mount) => handler'))),
+};
+
+const transportOptions = z.strictObject({
+  providers: z
+    .array(provider, { error: 'expected an array of at least one provider' })
+    .check(z.minLength(1, { error: 'expected at least one provider' })),
+  ...layers,
+});
+
+const wrapOptions = z.strictObject({
+  ...layers,
+  describe: optional(fn('a function (result) => what is known of it')),
+  classify: optional(fn('a function (error) => TransportError | undefined')),
+});
+
+const bytes = z.instanceof(Uint8Array);
+const source = z.union([z.string(), bytes], { error: 'expected a URL or bytes' });
+const part = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({ type: z.literal('text'), text: z.string() }),
+    z.strictObject({ type: z.literal('image'), image: source, mediaType: optional(z.string()) }),
+    z.strictObject({ type: z.literal('file'), data: source, mediaType: z.string(), filename: optional(z.string()) }),
+  ],
+  { error: "expected a part of type 'text', 'image' or 'file'" },
+);
+const toolCall = z.strictObject({ id: z.string(), name: z.string(), input: z.unknown() });
+const message = z.discriminatedUnion(
+  'role',
+  [
+    z.strictObject({ role: z.literal('system'), content: z.string() }),
+    z.strictObject({
+      role: z.literal('user'),
+      content: z.union([z.string(), z.array(part)], { error: 'expected a string or an array of parts' }),
+    }),
+    z.strictObject({ role: z.literal('assistant'), content: z.string(), toolCalls: optional(z.array(toolCall)) }),
+    z.strictObject({
+      role: z.literal('tool'),
+      toolCallId: z.string(),
+      content: z.string(),
+      isError: optional(z.boolean()),
+    }),
+  ],
+  { error: "expected a message with role 'system', 'user', 'assistant' or 'tool'" },
+);
+
+const schemaOption = z.custom<unknown>(
+  (value) =>
+    (typeof value === 'object' || typeof value === 'function') &&
+    value !== null &&
+    ('~standard' in value || 'jsonSchema' in value),
+  { error: 'expected a Standard Schema (such as one of zod), or { jsonSchema }' },
+);
+const record = z.record(z.string(), z.unknown());
+
+const completionRequest = z
+  .strictObject({
+    prompt: optional(z.string()),
+    messages: optional(z.array(message).check(z.minLength(1, { error: 'expected at least one message' }))),
+    model: optional(z.string()),
+    stream: optional(z.boolean()),
+    tools: optional(z.array(z.strictObject({ name, description: optional(z.string()), inputSchema: schemaOption }))),
+    toolChoice: optional(
+      z.union([z.enum(['auto', 'none', 'required']), z.strictObject({ tool: z.string() })], {
+        error: "expected 'auto', 'none', 'required' or { tool }",
+      }),
+    ),
+    schema: optional(schemaOption),
+    maxOutputTokens: optional(z.int().check(z.positive())),
+    temperature: optional(z.number()),
+    topP: optional(z.number()),
+    seed: optional(z.int()),
+    stopSequences: optional(z.array(z.string())),
+    reasoning: optional(z.enum(['none', 'low', 'medium', 'high'])),
+    require: optional(
+      z.strictObject({
+        tags: optional(z.array(z.string())),
+        region: optional(z.string()),
+        capabilities: optional(z.array(capability)),
+      }),
+    ),
+    metadata: optional(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
+    providerOptions: optional(z.record(z.string(), record)),
+  })
+  .check(
+    z.refine((request) => (request.prompt === undefined) !== (request.messages === undefined), {
+      error: 'expected exactly one of prompt and messages',
+    }),
+  );
+
+const callOptions = z.strictObject({
+  signal: optional(z.instanceof(AbortSignal, { error: 'expected an AbortSignal' })),
+  timeoutMs: optional(milliseconds),
+  transactionId: optional(name),
+  priority: optional(z.enum(['interactive', 'default', 'batch'])),
+  values: optional(z.array(z.object({ id: z.symbol() }))),
+});
+
+/** The part of a zod schema that is used here. */
+interface Checkable {
+  safeParse(value: unknown): { success: true } | { success: false; error: { issues: readonly z.core.$ZodIssue[] } };
+}
+
+/** Where something is wrong and what was expected there, `undefined` when nothing is. The value itself is not repeated. */
+function wrong(schema: Checkable, value: unknown): { readonly path: string; readonly expected: string } | undefined {
+  const result = schema.safeParse(value);
+  if (result.success) return undefined;
+  return deepest(result.error.issues);
+}
+
+function deepest(
+  issues: readonly z.core.$ZodIssue[],
+  base: readonly PropertyKey[] = [],
+): { path: string; expected: string } {
+  const [issue] = issues;
+  if (issue === undefined) return { path: pathOf(base), expected: 'is not valid' };
+  const path = [...base, ...issue.path];
+  if (issue.code === 'invalid_union') {
+    // Of the alternatives, the one that got furthest is the one that was meant.
+    const best = [...issue.errors].filter((errors) => errors.length > 0).sort((a, b) => depthOf(b) - depthOf(a))[0];
+    if (best !== undefined && depthOf(best) > 0) return deepest(best, path);
+  }
+  if (issue.code === 'unrecognized_keys')
+    return { path: pathOf([...path, issue.keys[0] ?? '']), expected: 'is not an option' };
+  return { path: pathOf(path), expected: expectation(issue) };
+}
+
+function depthOf(issues: readonly z.core.$ZodIssue[]): number {
+  const [issue] = issues;
+  return issue === undefined ? 0 : issue.path.length + (issue.code === 'unrecognized_keys' ? 1 : 0);
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.message !== '' && issue.message !== 'Invalid input') return issue.message;
+  if (issue.code === 'invalid_type') return `expected ${issue.expected}`;
+  if (issue.code === 'invalid_value')
+    return `expected ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+  if (issue.code === 'too_small')
+    return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+  if (issue.code === 'too_big') return `expected at most ${issue.maximum}`;
+  return 'is not valid';
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const key of path) text += typeof key === 'number' ? `[${key}]` : `${text === '' ? '' : '.'}${String(key)}`;
+  return text;
+}
+
+/** @throws OptionsError naming the path. */
+function demand(schema: Checkable, value: unknown): void {
+  const found = wrong(schema, value);
+  if (found !== undefined) throw new OptionsError(found.path, found.expected);
+}
+
+/** @throws OptionsError when the options of a transport are wrong. */
+export function checkTransportOptions(options: TransportOptions): void {
+  demand(transportOptions, options);
+  const seen = new Map<string, number>();
+  for (const [index, { name }] of options.providers.entries()) {
+    const first = seen.get(name);
+    if (first !== undefined) {
+      throw new OptionsError(
+        `providers[${index}].name`,
+        `expected a name of its own; '${name}' is providers[${first}]'s`,
+      );
+    }
+    seen.set(name, index);
+  }
+}
+
+/** @throws OptionsError when the options of `wrap()` are wrong. */
+export function checkWrapOptions(options: object): void {
+  demand(wrapOptions, options);
+}
+
+/** @throws OptionsError when what an adapter is told of its provider is wrong. */
+export function checkProviderTraits(options: { readonly limits?: unknown; readonly traits?: unknown }): void {
+  demand(z.object({ limits: optional(limitsSchema), traits: optional(traitsSchema) }), options);
+}
+
+let compiledRequest: Checkable | undefined;
+
+/** @throws TransportError `invalid_request` when a request is wrong: before anything is sent. */
+export function checkRequest(request: CompletionRequest): void {
+  // Compiling takes milliseconds once; without it every call would pay ten times as much.
+  compiledRequest ??= z.compile(completionRequest) as Checkable;
+  refuse(wrong(compiledRequest, request), 'The request');
+}
+
+/** @throws TransportError `invalid_request` when a call's options are wrong: before anything is sent. */
+export function checkCallOptions(options: CallOptions): void {
+  refuse(wrong(callOptions, options), 'The call option');
+}
+
+function refuse(found: { path: string; expected: string } | undefined, what: string): void {
+  if (found === undefined) return;
+  const at = found.path === '' ? what : `${what} ${found.path}`;
+  throw new TransportError('invalid_request', `${at}: ${found.expected}`);
+}

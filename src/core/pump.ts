@@ -1,0 +1,273 @@
+import type { PartialAnswer } from './errors.ts';
+import { failed, TransportError, withFields } from './errors.ts';
+import type { Chunk, ProviderAnswer } from './types.ts';
+
+/** Characters read ahead of the reader. */
+const readAhead = 64 * 1024;
+/** What an item of a wrapped function's own stream counts for, whose size is unknown. */
+const rawSize = 512;
+
+/** What the owner of a pump is told. */
+export interface PumpHooks {
+  /** The source is asked for the next chunk. */
+  pulling?(): void;
+  /** A chunk with content has come. */
+  content?(): void;
+  /** The reader is the slow one: the source is not asked. */
+  paused?(): void;
+  /** The finish chunk has come: makes the error of an answer that is none, or `undefined`. `raw`: items of a foreign stream passed. */
+  judge?(answer: ProviderAnswer, raw: boolean): TransportError | undefined;
+  /** What the source threw, as the error to end with. */
+  clean?(error: unknown): TransportError;
+  /** Over. Called once. */
+  settled(end: { readonly answer: ProviderAnswer } | { readonly error: TransportError }): void;
+}
+
+interface Waiting {
+  resolve(result: IteratorResult<Chunk>): void;
+  reject(error: TransportError): void;
+}
+
+/**
+ * Reads a source of chunks ahead of its reader, up to 64 KiB, and lets go of it exactly once: after the finish chunk, when it
+ * breaks, when the reader leaves, or when it is stopped from outside. It is the reader's iterator itself, so however many layers
+ * stand above it, a chunk passes through one queue.
+ */
+export class Pump implements AsyncIterableIterator<Chunk> {
+  readonly #source: AsyncIterator<Chunk>;
+  readonly #hooks: PumpHooks;
+  /** Resolves with the first content; rejects when there will be none. */
+  readonly answered: Promise<void>;
+  #resolveAnswered: () => void = () => {};
+  #rejectAnswered: (error: TransportError) => void = () => {};
+
+  #queue: Chunk[] = [];
+  #head = 0;
+  #size = 0;
+  #bound = readAhead;
+  #readers: Waiting[] = [];
+  #pulling = false;
+  #end: { readonly error: TransportError | undefined } | undefined;
+  #thrown = false;
+  #taken = false;
+  #discarding = false;
+
+  #raw = false;
+  #text = '';
+  #reasoning = '';
+  #toolCalls: ProviderAnswer['toolCalls'][number][] = [];
+  #change: ((chunk: Chunk) => Chunk | undefined) | undefined;
+  #changeError: ((error: TransportError) => TransportError) | undefined;
+
+  constructor(source: AsyncIterator<Chunk>, hooks: PumpHooks) {
+    this.#source = source;
+    this.#hooks = hooks;
+    this.answered = new Promise((resolve, reject) => {
+      this.#resolveAnswered = resolve;
+      this.#rejectAnswered = reject;
+    });
+    this.answered.catch(() => {});
+  }
+
+  /** Begins to read. */
+  start(): this {
+    this.#pull();
+    return this;
+  }
+
+  /** What has come so far. */
+  get partial(): PartialAnswer {
+    return { text: this.#text, toolCalls: this.#toolCalls.slice(), reasoning: this.#reasoning || undefined };
+  }
+
+  /** Reads to the end, whatever the reader does. What is not read yet can still be read. */
+  readToEnd(): void {
+    this.#bound = Number.POSITIVE_INFINITY;
+    this.#pull();
+  }
+
+  /** Reads to the end for the answer alone: nobody will read the chunks. */
+  drain(): void {
+    this.#discarding = true;
+    this.#forget();
+    this.readToEnd();
+  }
+
+  /** Stops with an error. Does nothing when it is over. */
+  stop(error: TransportError): void {
+    this.#finish(error);
+  }
+
+  /** Changes what passes, from the first chunk on; only before anything was read. Returns false when it is too late for that. */
+  map(change: (chunk: Chunk) => Chunk | undefined): boolean {
+    if (this.#taken || this.#end !== undefined) return false;
+    const before = this.#change;
+    this.#change =
+      before === undefined
+        ? change
+        : (chunk) => {
+            const changed = before(chunk);
+            return changed === undefined ? undefined : change(changed);
+          };
+    const come = this.#queue;
+    this.#forget();
+    this.#text = '';
+    this.#reasoning = '';
+    this.#toolCalls = [];
+    for (const chunk of come) {
+      const changed = change(chunk);
+      if (changed !== undefined) this.#accept(changed);
+    }
+    return true;
+  }
+
+  /** Changes the error that the reader is given. */
+  mapError(change: (error: TransportError) => TransportError): void {
+    const before = this.#changeError;
+    this.#changeError = before === undefined ? change : (error) => change(before(error));
+    if (this.#end?.error !== undefined) this.#end = { error: change(this.#end.error) };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Chunk>> {
+    this.#taken = true;
+    if (this.#head < this.#queue.length) {
+      const chunk = this.#queue[this.#head] as Chunk;
+      this.#head += 1;
+      if (this.#head === this.#queue.length) this.#forget();
+      else this.#size -= sizeOf(chunk);
+      this.#pull();
+      return Promise.resolve({ done: false, value: chunk });
+    }
+    if (this.#end !== undefined) {
+      const error = this.#thrown ? undefined : this.#end.error;
+      this.#thrown = true;
+      return error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#readers.push({ resolve, reject });
+      this.#pull();
+    });
+  }
+
+  /** The reader leaves: the source is let go of at once, whatever it is waiting for. */
+  return(): Promise<IteratorResult<Chunk>> {
+    this.#thrown = true;
+    this.#finish(new TransportError('cancelled', 'The reader left the stream before its end'));
+    this.#forget();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #pull(): void {
+    if (this.#pulling || this.#end !== undefined) return;
+    if (this.#size >= this.#bound && this.#readers.length === 0) {
+      this.#hooks.paused?.();
+      return;
+    }
+    this.#pulling = true;
+    this.#hooks.pulling?.();
+    let next: Promise<IteratorResult<Chunk>>;
+    try {
+      next = this.#source.next();
+    } catch (error) {
+      next = Promise.reject(error);
+    }
+    next.then(this.#came, this.#broke);
+  }
+
+  readonly #came = (result: IteratorResult<Chunk>): void => {
+    this.#pulling = false;
+    if (this.#end !== undefined) return;
+    if (result.done === true) {
+      return this.#finish(new TransportError('truncated', 'The answer ended without its terminal event'));
+    }
+    const chunk = this.#change === undefined ? result.value : this.#change(result.value);
+    if (chunk !== undefined) this.#accept(chunk);
+    if (this.#end === undefined) this.#pull();
+  };
+
+  readonly #broke = (error: unknown): void => {
+    this.#pulling = false;
+    this.#finish(this.#hooks.clean?.(error) ?? failed(error));
+  };
+
+  #accept(chunk: Chunk): void {
+    switch (chunk.type) {
+      case 'text':
+        if (chunk.text === '') return;
+        this.#text += chunk.text;
+        break;
+      case 'reasoning':
+        if (chunk.text === '') return;
+        this.#reasoning += chunk.text;
+        break;
+      case 'toolCall':
+        this.#toolCalls.push(chunk.toolCall);
+        break;
+      case 'raw':
+        this.#raw = true;
+        break;
+      case 'finish': {
+        const { finishReason, usage, model } = chunk;
+        const answer = { ...this.partial, finishReason, usage, model, raw: undefined };
+        const error = this.#hooks.judge?.(answer, this.#raw);
+        if (error !== undefined) return this.#finish(error);
+        this.#deliver(chunk);
+        return this.#finish(undefined, answer);
+      }
+    }
+    this.#hooks.content?.();
+    this.#deliver(chunk);
+    this.#resolveAnswered();
+  }
+
+  #deliver(chunk: Chunk): void {
+    const reader = this.#readers.shift();
+    if (reader !== undefined) return reader.resolve({ done: false, value: chunk });
+    if (this.#discarding) return;
+    this.#queue.push(chunk);
+    this.#size += sizeOf(chunk);
+  }
+
+  #finish(error: TransportError | undefined, answer?: ProviderAnswer): void {
+    if (this.#end !== undefined) return;
+    // A caller who has cancelled wants nothing more; of a stream that broke, what had come can still be read.
+    if (error?.code === 'cancelled') this.#forget();
+    const come = this.#text !== '' || this.#reasoning !== '' || this.#toolCalls.length > 0;
+    const whole =
+      error === undefined || error.partial !== undefined || !come
+        ? error
+        : withFields(error, { partial: this.partial });
+    const seen = whole === undefined ? undefined : (this.#changeError?.(whole) ?? whole);
+    this.#end = { error: seen };
+    for (const reader of this.#readers.splice(0)) {
+      if (seen === undefined || this.#thrown) reader.resolve({ done: true, value: undefined });
+      else {
+        this.#thrown = true;
+        reader.reject(seen);
+      }
+    }
+    if (whole === undefined) this.#resolveAnswered();
+    else this.#rejectAnswered(whole);
+    this.#hooks.settled(whole === undefined ? { answer: answer as ProviderAnswer } : { error: whole });
+    // Not awaited: a generator that is stuck waits in its own `next` until its signal is aborted.
+    try {
+      this.#source.return?.()?.then(undefined, () => {});
+    } catch {
+      // What a source does while it is left is of no interest any more.
+    }
+  }
+
+  #forget(): void {
+    this.#queue = [];
+    this.#head = 0;
+    this.#size = 0;
+  }
+}
+
+function sizeOf(chunk: Chunk): number {
+  return chunk.type === 'text' || chunk.type === 'reasoning' ? chunk.text.length : rawSize;
+}

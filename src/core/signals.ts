@@ -1,0 +1,51 @@
+import { TransportError } from './errors.ts';
+
+/** Why a signal was aborted, as the error to reject with. A reason that is no `TransportError` is a cancellation. */
+export function reasonOf(signal: AbortSignal): TransportError {
+  const { reason } = signal;
+  if (TransportError.is(reason)) return reason;
+  const plain = reason === undefined || (reason instanceof DOMException && reason.name === 'AbortError');
+  return new TransportError('cancelled', 'The call was cancelled', plain ? {} : { cause: reason });
+}
+
+/** A signal of one's own that follows another. */
+export interface Fork {
+  readonly signal: AbortSignal;
+  abort(reason: TransportError): void;
+  /** Stops following. Whoever forks must release, else a long-lived signal keeps the call alive. */
+  release(): void;
+}
+
+/**
+ * Forwards aborts by hand: `AbortSignal.any` keeps about a kilobyte a call for as long as the followed signal lives, and fake
+ * timers do not reach `AbortSignal.timeout`.
+ */
+export function forkSignal(parent: AbortSignal | undefined): Fork {
+  const controller = new AbortController();
+  const forward = (): void => controller.abort(parent === undefined ? undefined : reasonOf(parent));
+  if (parent?.aborted) forward();
+  else parent?.addEventListener('abort', forward, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    release: () => parent?.removeEventListener('abort', forward),
+  };
+}
+
+/** Calls back when the signal aborts, at once if it has. Returns the way to stop listening. */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) {
+    listener();
+    return () => {};
+  }
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
+}
+
+/** The promise's outcome, or the signal's reason as soon as it aborts, whether or not the promise ever settles. */
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = onAbort(signal, () => reject(reasonOf(signal)));
+    promise.then(resolve, reject).finally(stop);
+  });
+}

@@ -1,0 +1,84 @@
+import { reasonOf } from './signals.ts';
+
+/** Milliseconds on a clock that never jumps, for durations. For moments use `Date.now()`. */
+export function now(): number {
+  return performance.now();
+}
+
+/** The longest a Node timer can wait; a longer one would fire at once. */
+export const longestTimerMs = 2 ** 31 - 1;
+
+/** Waits. Rejects with the signal's reason as a `TransportError` when it aborts first. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(reasonOf(signal));
+    const timer = setTimeout(finish, Math.min(Math.max(0, ms), longestTimerMs));
+    signal.addEventListener('abort', finish, { once: true });
+    function finish(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      if (signal.aborted) reject(reasonOf(signal));
+      else resolve();
+    }
+  });
+}
+
+/**
+ * A timer that is moved far more often than it fires. Moving it costs a clock reading: when the Node timer fires early, it is set
+ * again for what is left.
+ */
+export class MovableTimer {
+  readonly #fire: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #due = 0;
+  #set = 0;
+  #immediate: NodeJS.Immediate | undefined;
+
+  constructor(fire: () => void) {
+    this.#fire = fire;
+  }
+
+  /** Fires `ms` from now, instead of whenever it would have. `Infinity`: never. */
+  arm(ms: number): void {
+    this.#disarmImmediate();
+    this.#due = now() + ms;
+    if (ms === Number.POSITIVE_INFINITY) return this.stop();
+    // A timer that is due earlier is left alone: it will look at the new time when it fires.
+    if (this.#timer !== undefined && this.#set <= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#start();
+  }
+
+  stop(): void {
+    this.#disarmImmediate();
+    this.#due = Number.POSITIVE_INFINITY;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Like `stop()`, but keeps the Node timer for the next `arm()`: for pauses that come with every chunk. */
+  pause(): void {
+    this.#disarmImmediate();
+    this.#due = Number.POSITIVE_INFINITY;
+  }
+
+  #start(): void {
+    this.#set = this.#due;
+    const ms = Math.min(Math.max(0, this.#due - now()), longestTimerMs);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#due === Number.POSITIVE_INFINITY) return;
+      if (this.#due - now() >= 1) return this.#start();
+      // Node runs due timers before it polls sockets: after the loop has stalled, the data may be there, unread. Look again.
+      this.#immediate = setImmediate(() => {
+        this.#immediate = undefined;
+        this.#fire();
+      });
+    }, ms);
+  }
+
+  #disarmImmediate(): void {
+    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#immediate = undefined;
+  }
+}

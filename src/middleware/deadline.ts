@@ -1,0 +1,34 @@
+import { TransportError } from '../core/errors.ts';
+import { forkSignal } from '../core/signals.ts';
+import { longestTimerMs } from '../core/time.ts';
+import type { Middleware } from '../core/types.ts';
+
+/**
+ * Turns the call's deadline into an abort: whatever is under way then stops, and the call rejects `deadline_exceeded`. Above
+ * retries and queues, because waiting counts.
+ */
+export function deadline(): Middleware {
+  return function deadline(next) {
+    return async (request, context) => {
+      if (context.deadline === Number.POSITIVE_INFINITY) return next(request, context);
+      const left = context.deadline - Date.now();
+      const exceeded = (): TransportError => new TransportError('deadline_exceeded', 'The time for the call is over');
+      if (left <= 0) throw exceeded();
+
+      const fork = forkSignal(context.signal);
+      const timer = setTimeout(() => fork.abort(exceeded()), Math.min(left, longestTimerMs));
+      const stop = (): void => {
+        clearTimeout(timer);
+        fork.release();
+      };
+      try {
+        const reply = await next(request, context.fork({ signal: fork.signal }));
+        void reply.done.then(stop);
+        return reply;
+      } catch (error) {
+        stop();
+        throw error;
+      }
+    };
+  };
+}

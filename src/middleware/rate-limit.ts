@@ -1,0 +1,317 @@
+import PQueue from 'p-queue';
+import { QueueDiscipline } from '../control/queue-discipline.ts';
+import { RateBuckets, type TokenCost } from '../control/rate-buckets.ts';
+import { alternatives, waitedMs, watched } from '../core/context.ts';
+import { TransportError } from '../core/errors.ts';
+import { estimateTokens } from '../core/estimate.ts';
+import type { Health, ProviderHealth } from '../core/health.ts';
+import { hold } from '../core/reply.ts';
+import { onAbort, reasonOf } from '../core/signals.ts';
+import { longestTimerMs, now } from '../core/time.ts';
+import type { CompletionRequest, Context, ErrorCode, Middleware, Outcome, RateLimitOptions } from '../core/types.ts';
+
+/** Attempts at once at a provider that has not shown yet that it answers. */
+const coldWindow = 2;
+/** A provider that has not answered its first attempts after this is no longer waited for when there is another. */
+const coldPatienceMs = 2_000;
+/** Milliseconds of a provider's own estimate when it refuses without saying for how long. */
+const parkMs = 1_000;
+
+/**
+ * Sends only what a provider takes: so many at once, so many requests and tokens a minute. Who has to wait waits in a bounded line,
+ * by priority. A provider that says "later" is left alone until then. Above the breaker, because waiting is not its fault; the
+ * slots and the line are p-queue's, whose task lasts until the call is done.
+ */
+export function rateLimit(options: RateLimitOptions, health: ProviderHealth, all: Health): Middleware {
+  const { maxQueued = 10_000 } = options;
+
+  return function rateLimit(next, mount) {
+    const gate = new FlowGate(health, all, maxQueued);
+    mount.onClose(() => gate.close());
+
+    return async (request, context) => {
+      const waiter = gate.waiter(request, context);
+      const settle = (outcome: Outcome): void => gate.settle(waiter, outcome, context);
+      try {
+        const reply = await hold(
+          (task) => gate.run(waiter, task),
+          () =>
+            next(
+              request,
+              watched(context.with(waitedMs.of(gate.sent(waiter, context))), { content: () => gate.warm() }),
+            ),
+        );
+        void reply.done.then(settle);
+        return reply;
+      } catch (error) {
+        if (waiter.startedAt !== undefined && TransportError.is(error)) settle({ ok: false, error });
+        throw error;
+      } finally {
+        waiter.stop();
+      }
+    };
+  };
+}
+
+/** Errors of a provider that has read the request well enough to refuse it. */
+const understood: ReadonlySet<ErrorCode> = new Set([
+  'invalid_request',
+  'content_filtered',
+  'unsupported',
+  'context_length_exceeded',
+]);
+
+/** A call that waits for a slot. */
+interface Waiter {
+  readonly id: string;
+  readonly cost: TokenCost;
+  readonly enteredAt: number;
+  readonly hasAlternative: boolean;
+  readonly queueClass: Context['priority'];
+  /** Takes the waiter out of the line. Detached once it runs: else p-queue would give the slot away although the work goes on. */
+  readonly controller: AbortController;
+  startedAt: number | undefined;
+  debited: boolean;
+  stop(): void;
+}
+
+type Run = () => Promise<unknown>;
+
+/** One provider's slots, buckets and line. */
+class FlowGate {
+  readonly #health: ProviderHealth;
+  readonly #line: QueueDiscipline<{ readonly run: Run; readonly waiter: Waiter }>;
+  readonly #queue: PQueue;
+  readonly #buckets: RateBuckets;
+  readonly #limit: number;
+  readonly #maxQueued: number;
+  readonly #stopListening: () => void;
+  #cold = true;
+  #firstSentAt: number | undefined;
+  #ids = 0;
+  #parks = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
+
+  constructor(health: ProviderHealth, all: Health, maxQueued: number) {
+    this.#health = health;
+    this.#maxQueued = maxQueued;
+    this.#limit = health.limits.concurrency ?? Number.POSITIVE_INFINITY;
+    this.#buckets = new RateBuckets(health.limits, now());
+    const line = new QueueDiscipline<{ readonly run: Run; readonly waiter: Waiter }>();
+    this.#line = line;
+    const enqueue = (run: Run, waiter: Waiter): void => this.#enter(run, waiter);
+    // p-queue makes its line itself, without arguments.
+    class Line {
+      get size(): number {
+        return line.size;
+      }
+      enqueue(run: Run, { waiter }: { waiter: Waiter }): void {
+        enqueue(run, waiter);
+      }
+      dequeue(): Run | undefined {
+        return line.leave()?.run;
+      }
+      remove(id: string): void {
+        line.remove(id);
+      }
+      filter(): Run[] {
+        return [];
+      }
+      setPriority(): void {}
+    }
+    this.#queue = new PQueue({ concurrency: Math.min(coldWindow, this.#limit), queueClass: Line as never });
+    this.#health.window = this.#queue.concurrency;
+    this.#health.estimateWaitMs = () => this.#estimateWaitMs();
+    this.#stopListening = all.onChange(() => this.#changed());
+  }
+
+  waiter(request: CompletionRequest, context: Context): Waiter {
+    this.#ids += 1;
+    const controller = new AbortController();
+    const waiter: Waiter = {
+      id: `${this.#ids}`,
+      cost: estimateTokens(request),
+      enteredAt: now(),
+      hasAlternative: context.get(alternatives) > 0,
+      queueClass: context.priority,
+      controller,
+      startedAt: undefined,
+      debited: false,
+      stop: () => {},
+    };
+    waiter.stop = onAbort(context.signal, () => this.#evict(waiter, reasonOf(context.signal)));
+    return waiter;
+  }
+
+  /** Runs a task in a slot, when its turn has come. Rejects `queue_full`, or with what the waiter was evicted for. */
+  async run(waiter: Waiter, task: () => Promise<void>): Promise<unknown> {
+    const options = { id: waiter.id, signal: waiter.controller.signal, waiter };
+    try {
+      return await this.#queue.add(task, options as never);
+    } finally {
+      this.#count();
+    }
+  }
+
+  /** The waiter's turn has come: takes its tokens. Returns how long it waited. */
+  sent(waiter: Waiter, context: Context): number {
+    waiter.startedAt = now();
+    waiter.debited = true;
+    this.#firstSentAt ??= waiter.startedAt;
+    this.#buckets.debit(waiter.cost, waiter.startedAt);
+    this.#steer();
+    this.#count();
+    if (this.#cold) this.#beImpatient();
+    const waited = waiter.startedAt - waiter.enteredAt;
+    if (waited >= 1) context.publish({ type: 'queue:wait', provider: this.#health.name, waitMs: waited });
+    return waited;
+  }
+
+  /** An answer has come: the provider is taken to be there. */
+  warm(): void {
+    if (!this.#cold) return;
+    this.#cold = false;
+    clearTimeout(this.#patience);
+    this.#queue.concurrency = this.#limit;
+    this.#health.window = this.#limit;
+  }
+
+  /** How a call ended that had its turn: its tokens are put right, and a provider that said "later" is parked. */
+  settle(waiter: Waiter, outcome: Outcome, context: Context): void {
+    if (waiter.debited) {
+      waiter.debited = false;
+      const usage = outcome.ok ? outcome.completion.usage : undefined;
+      if (usage !== undefined) this.#buckets.trueUp(waiter.cost, usage, now());
+      if (!outcome.ok && outcome.error.blame === 'transport') this.#buckets.refund(waiter.cost, now());
+    }
+    if (outcome.ok) this.#parks = 0;
+    else this.#judge(outcome.error, context);
+    this.#steer();
+  }
+
+  close(): void {
+    this.#stopListening();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#patience);
+    for (const { waiter } of [...this.#line])
+      this.#evict(waiter, new TransportError('closed', 'The transport was closed'));
+  }
+
+  #judge(error: TransportError, context: Context): void {
+    if (error.provider !== this.#health.name) return;
+    if (error.code === 'rate_limited') {
+      this.#parks += 1;
+      const until =
+        Date.now() +
+        (error.retryAfterMs ?? Math.min(60_000, parkMs * 2 ** (this.#parks - 1)) * (0.75 + Math.random() / 2));
+      if (this.#health.park(Math.ceil(until))) {
+        context.publish({
+          type: 'provider:park',
+          provider: this.#health.name,
+          code: error.code,
+          until: Math.ceil(until),
+        });
+      }
+    } else if (error.status !== undefined && understood.has(error.code)) {
+      this.warm();
+    }
+  }
+
+  #enter(run: Run, waiter: Waiter): void {
+    if (waiter.controller.signal.aborted) throw waiter.controller.signal.reason;
+    if (this.#line.size >= this.#maxQueued) {
+      throw new TransportError(
+        'queue_full',
+        `${this.#line.size} calls wait for ${this.#health.name} already; nothing was sent`,
+        {
+          provider: this.#health.name,
+          retryAfterMs: Math.max(1_000, Math.round(this.#estimateWaitMs())),
+        },
+      );
+    }
+    this.#line.enter(waiter.id, waiter.queueClass, { run, waiter });
+    this.#health.queued = this.#line.size;
+    // p-queue starts a task as soon as this returns, unless it is paused.
+    this.#steer(true);
+  }
+
+  /** Holds the line back while the provider is parked or the buckets are empty, and sets the time to look again. */
+  #steer(entering = false): void {
+    const next = this.#line.peek();
+    if (next === undefined) return;
+    const waitMs = Math.max(this.#health.parkedUntil - Date.now(), this.#buckets.waitMs(next.waiter.cost, now()));
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (waitMs > 0) {
+      this.#queue.pause();
+      this.#timer = setTimeout(() => this.#steer(), Math.min(waitMs, longestTimerMs));
+    } else if (this.#queue.isPaused) {
+      // Not while p-queue is adding: it has not noted the task yet.
+      if (entering) this.#timer = setTimeout(() => this.#steer(), 0);
+      else this.#queue.start();
+    }
+  }
+
+  /** A provider was parked, quarantined or released, or its circuit changed: who can go elsewhere does. */
+  #changed(): void {
+    if (this.#line.size === 0) return;
+    const unavailable = this.#health.unavailable();
+    if (unavailable === undefined) return this.#steer();
+    for (const { waiter } of [...this.#line]) {
+      if (unavailable === 'quarantined') this.#evict(waiter, this.#health.refusal());
+      else if (waiter.hasAlternative) {
+        const code = unavailable === 'parked' ? 'rate_limited' : 'circuit_open';
+        this.#evict(waiter, this.#left(code, unavailable === 'parked' ? 'was parked' : 'is failing'));
+      }
+    }
+    this.#steer();
+  }
+
+  #evict(waiter: Waiter, reason: TransportError): void {
+    if (waiter.startedAt !== undefined || waiter.controller.signal.aborted) return;
+    waiter.controller.abort(reason);
+    this.#count();
+  }
+
+  #left(code: ErrorCode, why: string): TransportError {
+    return new TransportError(code, `${this.#health.name} ${why}: left its line; nothing was sent`, {
+      provider: this.#health.name,
+      retry: 'elsewhere',
+      blame: 'transport',
+    });
+  }
+
+  /** A cold provider that does not answer would keep everybody waiting: who can go elsewhere does, again and again. */
+  #beImpatient(): void {
+    if (this.#patience !== undefined) return;
+    this.#patience = setTimeout(() => {
+      this.#patience = undefined;
+      if (!this.#cold) return;
+      for (const { waiter } of [...this.#line]) {
+        if (waiter.hasAlternative) this.#evict(waiter, this.#left('queue_full', 'has not answered yet'));
+      }
+    }, coldPatienceMs);
+    this.#patience.unref();
+  }
+
+  #count(): void {
+    this.#health.queued = this.#line.size;
+  }
+
+  #estimateWaitMs(): number {
+    const next = this.#line.peek();
+    const bucketMs = this.#buckets.waitMs(next?.waiter.cost ?? { input: 1, output: 0 }, now());
+    const slots = this.#queue.concurrency;
+    if (this.#queue.pending < slots) return bucketMs;
+    if (this.#cold) return Math.max(bucketMs, this.#coldWaitMs());
+    const turnMs = this.#health.firstContentMs ?? 1_000;
+    return Math.max(bucketMs, ((this.#line.size + 1) / slots) * turnMs);
+  }
+
+  /** Nobody knows how long the first answer takes; the longer it has taken, the longer it may. */
+  #coldWaitMs(): number {
+    const soFarMs = now() - (this.#firstSentAt ?? now());
+    return soFarMs > coldPatienceMs / 2 ? soFarMs : 0;
+  }
+}

@@ -1,0 +1,210 @@
+import pRetry from 'p-retry';
+import { fullJitter } from '../control/backoff.ts';
+import type { RetryQuota } from '../control/retry-quota.ts';
+import { failed, type TransportError, withFields } from '../core/errors.ts';
+import type { Health } from '../core/health.ts';
+import { backAfterMs, itinerary } from '../core/itinerary.ts';
+import { reasonOf } from '../core/signals.ts';
+import { now, sleep } from '../core/time.ts';
+import type { CompletionRequest, Context, Handler, Middleware, Reply, RetryOptions } from '../core/types.ts';
+
+/** What the retries of one transport share. */
+export interface RetryPlace {
+  readonly quota: RetryQuota;
+  readonly health: Health;
+}
+
+/** Spreads out those who are woken by the same recovery, in milliseconds. */
+const wakeSpreadMs = 50;
+
+/**
+ * Asks again, in rounds. A round asks each provider at most once, without a pause between them; when nobody is left, the call
+ * waits, with full jitter or until somebody says to be back, and a next round begins. What an attempt costs is paid from one quota
+ * for the whole transport. The loop and its abort points are p-retry's; counts, waits and judgements are made here.
+ */
+export function retry(options: RetryOptions, place: RetryPlace): Middleware {
+  return function retry(next) {
+    return async (request, context) => {
+      const rounds = new Rounds(options, place, context);
+      try {
+        return await pRetry(() => rounds.attempt(next, request), {
+          retries: Number.POSITIVE_INFINITY,
+          minTimeout: 0,
+          signal: context.signal,
+          shouldRetry: ({ error }) => rounds.again(error),
+        });
+      } catch (error) {
+        rounds.end();
+        // p-retry rejects with the signal's bare reason.
+        throw context.signal.aborted ? reasonOf(context.signal) : rounds.verdict(error);
+      }
+    };
+  };
+}
+
+/** The rounds of one call. */
+class Rounds {
+  readonly #retries: number;
+  readonly #maxWaitMs: number;
+  readonly #contentFiltered: 'never' | 'elsewhere';
+  readonly #place: RetryPlace;
+  readonly #context: Context;
+
+  #round = 0;
+  #tried = new Set<string>();
+  readonly #givenUp = new Set<string>();
+  #last: string | undefined;
+  #lastError: TransportError | undefined;
+  /** Something was sent in this round, to find out more than whether a provider is back. */
+  #spent = false;
+  #sent = 0;
+  #hop = { probe: false };
+  #waitedMs = 0;
+  /** The next attempt has been paid for, or must be. */
+  #purse: 'free' | 'paid' | 'owing' = 'free';
+  #backMs: number | undefined;
+
+  constructor(
+    { retries = 3, maxWaitMs = 60_000, contentFiltered = 'never' }: RetryOptions,
+    place: RetryPlace,
+    context: Context,
+  ) {
+    this.#retries = retries;
+    this.#maxWaitMs = maxWaitMs;
+    this.#contentFiltered = contentFiltered;
+    this.#place = place;
+    this.#context = context;
+  }
+
+  async attempt(next: Handler, request: CompletionRequest): Promise<Reply> {
+    const { quota } = this.#place;
+    if (this.#purse === 'owing') {
+      if (quota.withdraw()) this.#purse = 'paid';
+      // To find out whether a provider is back costs nothing, so when none serves the call may wait for that.
+      else if (this.#anyServes()) throw this.#lastError;
+    }
+    const paid = this.#purse === 'paid';
+    this.#sent = this.#context.attempts.length;
+    this.#hop = { probe: false };
+    const hops = { tried: this.#tried, givenUp: this.#givenUp, last: this.#last, hop: this.#hop };
+    const reply = await next(request, this.#context.with(itinerary.of(hops)));
+    this.#purse = 'free';
+    void reply.done.then(({ ok }) => {
+      if (!ok) return;
+      if (paid) quota.refund();
+      else quota.deposit();
+    });
+    return reply;
+  }
+
+  /** Decides whether to go on after an error, and waits as long as that takes. */
+  async again(thrown: unknown): Promise<boolean> {
+    const error = failed(thrown);
+    const backMs = backAfterMs(error);
+    if (backMs !== undefined) return this.#nextRound(backMs, error);
+    if (this.#purse === 'owing' && error === this.#lastError) {
+      // It could not be paid for, which is as good as a failed round.
+      this.#spent = true;
+      return this.#nextRound(0, error);
+    }
+    return this.#afterAttempt(error);
+  }
+
+  /** The call is over without an answer. */
+  end(): void {
+    if (this.#purse === 'paid') this.#place.quota.refund();
+    this.#purse = 'free';
+  }
+
+  /** The error to reject with. */
+  verdict(thrown: unknown): TransportError {
+    const error = failed(thrown);
+    const backMs = backAfterMs(error);
+    if (backMs === undefined) return this.#told(error);
+    const last = this.#lastError;
+    if (last === undefined) return error;
+    // Nobody is left at all; a lone provider's error surfaces as itself.
+    if (backMs === Number.POSITIVE_INFINITY && this.#place.health.providers.length > 1)
+      return withFields(error, { cause: last });
+    return this.#told(last);
+  }
+
+  /** With the time after which a new call can help. */
+  #told(error: TransportError): TransportError {
+    if (error.retryAfterMs !== undefined || this.#backMs === undefined || error.retry === 'never') return error;
+    return withFields(error, { retryAfterMs: this.#backMs });
+  }
+
+  async #afterAttempt(error: TransportError): Promise<boolean> {
+    const sent = this.#context.attempts.length > this.#sent;
+    const judgement = error.code === 'content_filtered' ? this.#contentFiltered : error.retry;
+    const name = error.provider;
+    if (sent || this.#lastError === undefined) this.#lastError = error;
+    if (sent) {
+      this.#last = name;
+      this.#purse = 'free';
+      if (!this.#hop.probe) this.#spent = true;
+    }
+    if (judgement === 'never' || name === undefined) return false;
+
+    if (judgement === 'elsewhere') {
+      // A refusal of ours may be over in the next round; what the provider said of this call will not.
+      if (sent && error.blame !== 'transport') this.#givenUp.add(name);
+      else this.#tried.add(name);
+    } else {
+      this.#tried.add(name);
+      if (sent && !this.#hop.probe) {
+        if (!this.#place.quota.withdraw()) {
+          this.#purse = 'owing';
+          return this.#nextRound(0, error);
+        }
+        this.#purse = 'paid';
+      }
+    }
+    this.#context.publish({ type: 'retry', code: error.code, waitMs: 0 });
+    return true;
+  }
+
+  async #nextRound(backMs: number, error: TransportError): Promise<boolean> {
+    if (backMs === Number.POSITIVE_INFINITY) return false;
+    this.#backMs = backMs;
+    // Every line is full: to come back at once would only make them longer.
+    if (this.#lastError?.code === 'queue_full' && this.#lastError.retryAfterMs !== undefined && !this.#spent)
+      return false;
+    if (this.#spent) this.#round += 1;
+    if (this.#round > this.#retries) return false;
+
+    const jitterMs = fullJitter(Math.max(1, this.#round), Math.random());
+    // Never before the time that was told.
+    const waitMs = backMs > 0 ? Math.ceil(backMs) + Math.random() * Math.min(wakeSpreadMs, backMs) : jitterMs;
+    if (this.#waitedMs + waitMs > this.#maxWaitMs || Date.now() + waitMs >= this.#context.deadline) return false;
+
+    this.#context.publish({ type: 'retry', code: (this.#lastError ?? error).code, waitMs });
+    const from = now();
+    await this.#wait(waitMs, backMs > 0);
+    this.#waitedMs += now() - from;
+    this.#tried = new Set();
+    this.#spent = false;
+    return true;
+  }
+
+  #anyServes(): boolean {
+    const { providers } = this.#place.health;
+    return providers.some(
+      (one) => !this.#givenUp.has(one.name) && one.circuit === 'closed' && one.unavailable() === undefined,
+    );
+  }
+
+  /** Waits; less when somebody is back before the time that was expected. */
+  async #wait(ms: number, early: boolean): Promise<void> {
+    const { health } = this.#place;
+    const { signal } = this.#context;
+    if (!early) return sleep(ms, signal);
+    const until = now() + ms;
+    const candidates = health.providers.filter(({ name, quarantined }) => !this.#givenUp.has(name) && !quarantined);
+    await health.wait(ms, signal, () =>
+      candidates.some((candidate) => now() + candidate.backMs() < until - wakeSpreadMs),
+    );
+    if (now() < until) await sleep(Math.min(until - now(), Math.random() * wakeSpreadMs), signal);
+  }
+}

@@ -1,0 +1,32 @@
+import type { JsonSchema } from '../core/types.ts';
+
+/** A tool as the simulated model sees it. */
+export interface IncomingTool {
+  readonly name: string;
+  readonly schema: JsonSchema;
+}
+
+/** A request as a simulated provider sees it, whichever wire it came by. */
+export interface IncomingRequest {
+  /** 0 for the first that came. */
+  readonly index: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly stream: boolean;
+  readonly model: string;
+  /** The text of all messages, one a line. */
+  readonly prompt: string;
+  /** Lower-cased names, without credentials. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What was sent: the parsed JSON body, or the `CompletionRequest`. */
+  readonly body: unknown;
+  readonly tools: readonly IncomingTool[];
+  /** `required`, `none`, `auto`, or the name of the one tool that must be called. */
+  readonly toolChoice: string;
+  /** The last message is a tool's result. */
+  readonly afterToolResult: boolean;
+  /** The shape that the answer must have. */
+  readonly schema: JsonSchema | undefined;
+  /** Tokens. */
+  readonly maxOutputTokens: number | undefined;
+}

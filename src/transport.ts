@@ -1,0 +1,238 @@
+import { randomUUID } from 'node:crypto';
+import { MovingAverage } from './control/moving-average.ts';
+import { RetryQuota } from './control/retry-quota.ts';
+import { compose, guarded } from './core/compose.ts';
+import { type Call, createContext } from './core/context.ts';
+import { endpoint } from './core/endpoint.ts';
+import { failed, OptionsError, TransportError } from './core/errors.ts';
+import { Events, type TransportEvent } from './core/events.ts';
+import { Health, ProviderHealth } from './core/health.ts';
+import { checkCallOptions, checkRequest, checkTransportOptions } from './core/options.ts';
+import { forkSignal } from './core/signals.ts';
+import { completionStream } from './core/stream.ts';
+import { now } from './core/time.ts';
+import type {
+  CallOptions,
+  Completion,
+  CompletionRequest,
+  CompletionStream,
+  Handler,
+  HealthSnapshot,
+  Middleware,
+  Mount,
+  Provider,
+  Reply,
+  Transport,
+  TransportOptions,
+} from './core/types.ts';
+import { circuitBreaker } from './middleware/circuit-breaker.ts';
+import { collect } from './middleware/collect.ts';
+import { deadline } from './middleware/deadline.ts';
+import { quarantine } from './middleware/quarantine.ts';
+import { rateLimit } from './middleware/rate-limit.ts';
+import { resume } from './middleware/resume.ts';
+import { retry } from './middleware/retry.ts';
+import { timeout } from './middleware/timeout.ts';
+import { transaction } from './middleware/transaction.ts';
+import { validate } from './middleware/validate.ts';
+import { priority } from './routing/priority.ts';
+import { router } from './routing/router.ts';
+
+/** Milliseconds after which an estimate has forgotten most of what it knew. */
+const estimateDecayMs = 10_000;
+
+/**
+ * One `complete()` that gets through: puts the pipeline around providers, and keeps their health.
+ *
+ * @throws OptionsError when an option is wrong, naming its path.
+ */
+export function createTransport(options: TransportOptions): Transport {
+  checkTransportOptions(options);
+  return new Pipeline(options);
+}
+
+const on = <Options>(option: Options | false | undefined, layer: (options: Options) => Middleware): Middleware[] =>
+  option === false ? [] : [layer((option ?? {}) as Options)];
+
+/** The transport. `open` is what `complete()` and `wrap()` have in common. */
+export class Pipeline implements Transport {
+  readonly #events = new Events();
+  readonly #health = new Health();
+  readonly #handler: Handler;
+  readonly #cleanups: (() => void | Promise<void>)[] = [];
+  /** Calls that are under way, and how to end each. */
+  readonly #calls = new Map<
+    symbol,
+    { readonly waiting: () => boolean; readonly abort: (error: TransportError) => void }
+  >();
+  #closed: Promise<void> | undefined;
+  #lastCallOver: (() => void) | undefined;
+
+  constructor(options: TransportOptions) {
+    const place = { quota: new RetryQuota(), health: this.#health };
+
+    // Once per call. The order, from the outside in, and the reason for each place:
+    const callLayers: Middleware[] = [
+      // Outermost: everything below is correlated, and every error carries the ledger.
+      transaction(),
+      // Above retries and waiting lines, because waiting counts.
+      deadline(),
+      // Yours sees a call once, however many attempts it takes.
+      ...(options.use ?? []).map(guarded),
+      // Above resume: judges the answer that the caller will get.
+      validate(),
+      // Above retry: what breaks after it was answered is not an attempt that failed, it is an answer that broke.
+      ...on(options.resume, resume),
+      // Above route, so that another provider can be chosen.
+      ...on(options.retry, (retryOptions) => retry(retryOptions, place)),
+    ];
+
+    // Once per provider, and per attempt. The order, and the reason for each place:
+    const providerLayers = (health: ProviderHealth): Middleware[] => [
+      // Above the breaker: waiting in line is not the provider's fault.
+      ...on(options.rateLimit, (rateLimitOptions) => rateLimit(rateLimitOptions, health, this.#health)),
+      // Below the line, so that who waited in it learns what has happened meanwhile.
+      quarantine(health),
+      // A status for the router, checked again after the wait; above the time-outs, because those count.
+      ...on(options.circuitBreaker, (breakerOptions) =>
+        circuitBreaker(breakerOptions, { health, all: this.#health, publish: (event) => this.#events.publish(event) }),
+      ),
+      // Yours sees every attempt, answered or not.
+      ...(options.useEach ?? []).map(guarded),
+      // Above timeout, so that time-outs see first content and silences of a unary call too.
+      collect(),
+      // Innermost: measures the provider and nothing else.
+      ...on(options.timeout, timeout),
+    ];
+
+    const destinations = options.providers.map((provider) => {
+      const health = this.#track(provider);
+      return { health, handler: compose(providerLayers(health), endpoint(provider, health), this.#mount(health)) };
+    });
+    this.#handler = compose(callLayers, router(options.route ?? priority(), destinations), this.#mount(undefined));
+  }
+
+  complete<T = unknown>(
+    request: CompletionRequest<T> & { readonly stream: true },
+    options?: CallOptions,
+  ): Promise<CompletionStream<T>>;
+  complete<T = unknown>(
+    request: CompletionRequest<T> & { readonly stream?: false },
+    options?: CallOptions,
+  ): Promise<Completion<T>>;
+  async complete<T>(
+    request: CompletionRequest<T>,
+    options: CallOptions = {},
+  ): Promise<Completion<T> | CompletionStream<T>> {
+    checkRequest(request);
+    checkCallOptions(options);
+    const { reply, transactionId } = await this.open(request, options);
+    if (request.stream === true) return completionStream<T>(reply, transactionId);
+    const outcome = await reply.done;
+    if (outcome.ok) return outcome.completion as Completion<T>;
+    throw outcome.error;
+  }
+
+  /** Sends a request through the pipeline. */
+  async open(request: CompletionRequest, options: CallOptions): Promise<{ reply: Reply; transactionId: string }> {
+    const transactionId = options.transactionId ?? randomUUID();
+    if (this.#closed !== undefined) throw new TransportError('closed', 'The transport is closed', { transactionId });
+    const fork = forkSignal(options.signal);
+    const call: Call = {
+      transactionId,
+      priority: options.priority ?? 'default',
+      startedAt: now(),
+      attempts: [],
+      events: this.#events,
+      lastAttempt: 0,
+    };
+    const context = createContext(call, {
+      signal: fork.signal,
+      deadline: options.timeoutMs === undefined ? undefined : Date.now() + options.timeoutMs,
+      values: options.values,
+    });
+    const key = Symbol(transactionId);
+    // A call waits while none of its attempts is under way.
+    const waiting = (): boolean => call.attempts.at(-1)?.outcome !== undefined || call.attempts.length === 0;
+    this.#calls.set(key, { waiting, abort: fork.abort });
+    const end = (): void => {
+      fork.release();
+      this.#calls.delete(key);
+      if (this.#calls.size === 0) this.#lastCallOver?.();
+    };
+    try {
+      const reply = await this.#handler(request, context);
+      void reply.done.then(end);
+      return { reply, transactionId };
+    } catch (thrown) {
+      const error = failed(thrown);
+      end();
+      // Whatever a layer has left under way is stopped.
+      fork.abort(error);
+      throw error;
+    }
+  }
+
+  health(): readonly HealthSnapshot[] {
+    return this.#health.providers.map((health) => health.snapshot());
+  }
+
+  on<E extends TransportEvent['type'] | '*'>(
+    type: E,
+    listener: (event: E extends '*' ? TransportEvent : Extract<TransportEvent, { type: E }>) => void,
+  ): () => void {
+    return this.#events.on(type, listener as (event: TransportEvent) => void);
+  }
+
+  reset(provider: string): void {
+    const health = this.#health.providers.find(({ name }) => name === provider);
+    if (health === undefined)
+      throw new OptionsError('provider', `expected the name of a provider of this transport, got '${provider}'`);
+    const { quarantined } = health;
+    health.reset();
+    if (quarantined) {
+      this.#events.publish({ type: 'provider:release', provider, code: undefined, until: Date.now() });
+    }
+  }
+
+  close({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#shutDown(timeoutMs);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #shutDown(timeoutMs: number): Promise<void> {
+    const error = (): TransportError => new TransportError('closed', 'The transport was closed');
+    for (const call of [...this.#calls.values()]) if (call.waiting()) call.abort(error());
+    if (this.#calls.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          for (const call of [...this.#calls.values()]) call.abort(error());
+        }, timeoutMs);
+        this.#lastCallOver = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+    this.#events.clear();
+  }
+
+  #track(provider: Provider): ProviderHealth {
+    const estimates = {
+      firstContent: new MovingAverage(estimateDecayMs),
+      chunkGap: new MovingAverage(estimateDecayMs),
+    };
+    const health = new ProviderHealth(provider, estimates, this.#health.changed);
+    this.#health.providers.push(health);
+    return health;
+  }
+
+  #mount(provider: ProviderHealth | undefined): Mount {
+    return { provider, onClose: (cleanup) => this.#cleanups.push(cleanup) };
+  }
+}

@@ -1,0 +1,41 @@
+import { isMarkup } from './error-body.ts';
+import type { Failures } from './failures.ts';
+
+/**
+ * The JSON object in the body of a successful answer.
+ * @throws TransportError `empty_response` when there is nothing, `truncated` when the JSON stops in the middle, else `bad_response`
+ */
+export function parseAnswer(text: string, failures: Failures): Readonly<Record<string, unknown>> {
+  if (text.trim() === '') throw failures.of('empty_response', 'answered with an empty body');
+  if (isMarkup(text)) throw failures.of('bad_response', 'answered with a web page instead of JSON');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw isCutOff(text)
+      ? failures.of('truncated', 'ended its answer in the middle of the JSON')
+      : failures.of('bad_response', 'answered with something that is not JSON');
+  }
+  if (Array.isArray(value) && value.length === 1) value = value[0];
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw failures.of('bad_response', 'answered with JSON that is not an object');
+  return value as Readonly<Record<string, unknown>>;
+}
+
+/** True when JSON stops inside a string, an object or an array. */
+export function isCutOff(text: string): boolean {
+  const start = text.search(/\S/);
+  if (text[start] !== '{' && text[start] !== '[') return false;
+  let depth = 0;
+  let inString = false;
+  for (let at = start; at < text.length; at += 1) {
+    const char = text[at];
+    if (inString) {
+      if (char === '\\') at += 1;
+      else if (char === '"') inString = false;
+    } else if (char === '"') inString = true;
+    else if (char === '{' || char === '[') depth += 1;
+    else if (char === '}' || char === ']') depth -= 1;
+  }
+  return inString || depth > 0;
+}

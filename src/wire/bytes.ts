@@ -1,0 +1,108 @@
+/** A body as bytes, from whichever `fetch`: a web stream, or a Node stream or generator. */
+export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/**
+ * Reads a body piece by piece and can let go of it at once, also while a piece is awaited: an aborted signal or `cancel()` ends the
+ * pending read and closes the socket.
+ */
+export class ByteReader {
+  readonly #read: () => Promise<Uint8Array | undefined>;
+  readonly #cancel: (reason: unknown) => Promise<unknown>;
+  #ended = false;
+  /** Given back by `peek`, taken by the next `read`. */
+  #kept: Uint8Array | undefined;
+
+  constructor(source: ByteSource | null | undefined) {
+    if (source === null || source === undefined) {
+      this.#read = async () => undefined;
+      this.#cancel = async () => {};
+    } else if ('getReader' in source) {
+      const reader = source.getReader();
+      this.#read = async () => (await reader.read()).value;
+      this.#cancel = (reason) => reader.cancel(reason);
+    } else {
+      const iterator = source[Symbol.asyncIterator]();
+      let release: ((end: undefined) => void) | undefined;
+      this.#read = () =>
+        new Promise((resolve, reject) => {
+          release = resolve;
+          iterator.next().then(({ done, value }) => resolve(done === true ? undefined : value), reject);
+        });
+      this.#cancel = async () => {
+        // A generator's `return` waits for its pending `next`; nobody waits for that here.
+        release?.(undefined);
+        if ('destroy' in source && typeof source.destroy === 'function') source.destroy();
+        else await iterator.return?.();
+      };
+    }
+  }
+
+  /** True once the end was read, or the body was let go. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The next piece, never empty; `undefined` at the end. Rejects with whatever broke the connection. */
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#kept !== undefined) {
+      const kept = this.#kept;
+      this.#kept = undefined;
+      return kept;
+    }
+    while (!this.#ended) {
+      let bytes: Uint8Array | undefined;
+      try {
+        bytes = await this.#read();
+      } catch (error) {
+        if (this.#ended) return undefined;
+        this.#ended = true;
+        throw error;
+      }
+      if (this.#ended) return undefined;
+      if (bytes === undefined) this.#ended = true;
+      else if (bytes.byteLength > 0) return bytes;
+    }
+    return undefined;
+  }
+
+  /** The next piece, which the next `read` gives again. */
+  async peek(): Promise<Uint8Array | undefined> {
+    this.#kept = await this.read();
+    return this.#kept;
+  }
+
+  /** The rest of the body as text. */
+  async text(): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = '';
+    for (let bytes = await this.read(); bytes !== undefined; bytes = await this.read())
+      text += decoder.decode(bytes, { stream: true });
+    return text + decoder.decode();
+  }
+
+  /** Lets go of the body: its socket is closed, a pending read ends. Does nothing once it has ended. */
+  cancel(reason?: unknown): void {
+    this.#kept = undefined;
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancel(reason).catch(() => {});
+  }
+
+  /**
+   * For a body whose end no longer matters: reads it out, so that the connection can be used again, but for no longer than
+   * `limitMs` (milliseconds); then cancels it.
+   */
+  drain(limitMs: number): void {
+    if (this.#ended) return;
+    const timer = setTimeout(() => this.cancel(), limitMs);
+    timer.unref?.();
+    const readOut = async (): Promise<void> => {
+      while ((await this.read()) !== undefined) {
+        // Nothing of it is wanted.
+      }
+    };
+    readOut()
+      .catch(() => {})
+      .finally(() => clearTimeout(timer));
+  }
+}

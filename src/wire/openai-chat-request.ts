@@ -1,0 +1,118 @@
+import { TransportError } from '../core/errors.ts';
+import { jsonSchemaOf, messagesOf } from '../core/request.ts';
+import type { CompletionRequest, FilePart, ImagePart, Message, SchemaOption, TextPart, Tool } from '../core/types.ts';
+import { strictSchema } from './strict-schema.ts';
+
+/** What a Chat Completions server wants to be told in its own way. */
+export interface ChatDialect {
+  readonly model: string;
+  /** The field for `maxOutputTokens`. */
+  readonly maxTokensField: 'max_completion_tokens' | 'max_tokens';
+}
+
+export type ChatBody = Record<string, unknown>;
+
+/**
+ * The body of a Chat Completions request (https://platform.openai.com/docs/api-reference/chat/create), without `stream`.
+ * `providerOptions.openai` is merged over it, last; `metadata` is not sent.
+ *
+ * @throws TransportError `unsupported` for a file that is an address (the API takes files as data only), `invalid_request` for a
+ *   schema that cannot be described as JSON Schema
+ */
+export function chatBody(request: CompletionRequest, { model, maxTokensField }: ChatDialect): ChatBody {
+  const body: ChatBody = { model, messages: messagesOf(request).map(chatMessage) };
+  if (request.tools !== undefined && request.tools.length > 0) {
+    body.tools = request.tools.map(chatTool);
+    if (request.toolChoice !== undefined)
+      body.tool_choice =
+        typeof request.toolChoice === 'string'
+          ? request.toolChoice
+          : { type: 'function', function: { name: request.toolChoice.tool } };
+  }
+  if (request.schema !== undefined) body.response_format = responseFormat(request.schema);
+  if (request.maxOutputTokens !== undefined) body[maxTokensField] = request.maxOutputTokens;
+  if (request.temperature !== undefined) body.temperature = request.temperature;
+  if (request.topP !== undefined) body.top_p = request.topP;
+  if (request.seed !== undefined) body.seed = request.seed;
+  if (request.stopSequences !== undefined && request.stopSequences.length > 0) body.stop = request.stopSequences;
+  if (request.reasoning !== undefined) body.reasoning_effort = request.reasoning;
+  return { ...body, ...request.providerOptions?.openai };
+}
+
+function chatMessage(message: Message): object {
+  if (message.role === 'user') {
+    const { content } = message;
+    return { role: 'user', content: typeof content === 'string' ? content : content.map(chatPart) };
+  }
+  if (message.role === 'tool') {
+    // The API has no field for a failed tool: the model learns it from the text.
+    const failed = message.isError === true && !/^\W*error/i.test(message.content);
+    return {
+      role: 'tool',
+      tool_call_id: message.toolCallId,
+      content: failed ? `Error: ${message.content}` : message.content,
+    };
+  }
+  if (message.role === 'system') return { role: 'system', content: message.content };
+  const calls = message.toolCalls ?? [];
+  if (calls.length === 0) return { role: 'assistant', content: message.content };
+  return {
+    role: 'assistant',
+    content: message.content === '' ? null : message.content,
+    tool_calls: calls.map(({ id, name, input }) => ({
+      id,
+      type: 'function',
+      function: { name, arguments: JSON.stringify(input ?? {}) },
+    })),
+  };
+}
+
+function chatPart(part: TextPart | ImagePart | FilePart): object {
+  if (part.type === 'text') return { type: 'text', text: part.text };
+  if (part.type === 'image') return { type: 'image_url', image_url: { url: imageUrl(part) } };
+  const audio = /^audio\/(?:x-)?(wav|mp3|mpeg)$/.exec(part.mediaType)?.[1];
+  if (typeof part.data === 'string' && !part.data.startsWith('data:'))
+    throw new TransportError('unsupported', 'OpenAI Chat Completions takes files as data, not as addresses');
+  const url = typeof part.data === 'string' ? part.data : dataUrl(part.data, part.mediaType);
+  if (audio !== undefined)
+    return {
+      type: 'input_audio',
+      input_audio: { data: url.slice(url.indexOf(',') + 1), format: audio === 'wav' ? 'wav' : 'mp3' },
+    };
+  return { type: 'file', file: { filename: part.filename ?? defaultName(part.mediaType), file_data: url } };
+}
+
+function imageUrl({ image, mediaType }: ImagePart): string {
+  return typeof image === 'string' ? image : dataUrl(image, mediaType ?? 'image/png');
+}
+
+function dataUrl(bytes: Uint8Array, mediaType: string): string {
+  return `data:${mediaType};base64,${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')}`;
+}
+
+/** The API refuses a file without a name. */
+function defaultName(mediaType: string): string {
+  return mediaType === 'application/pdf' ? 'file.pdf' : 'file';
+}
+
+function chatTool(tool: Tool, index: number): object {
+  return {
+    type: 'function',
+    function: {
+      name: tool.name,
+      ...(tool.description !== undefined && { description: tool.description }),
+      parameters: jsonSchemaOf(tool.inputSchema, `tools[${index}].inputSchema`),
+    },
+  };
+}
+
+function responseFormat(option: SchemaOption<unknown>): object {
+  const described = jsonSchemaOf(option);
+  const strict = strictSchema(described);
+  const wanted = ('name' in option ? option.name : undefined) ?? described.title;
+  const name = typeof wanted === 'string' ? wanted.replace(/[^\w-]/g, '_').slice(0, 64) : '';
+  return {
+    type: 'json_schema',
+    json_schema: { name: name === '' ? 'answer' : name, schema: strict ?? described, strict: strict !== undefined },
+  };
+}
