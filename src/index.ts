@@ -61,3 +61,4 @@ export type {
 } from './core/types.ts';
 export { priority } from './routing/priority.ts';
 export { createTransport } from './transport.ts';
+export { type NamedCall, type WrapOptions, type Wrapped, type WrappedCall, wrap } from './wrap.ts';

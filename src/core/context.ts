@@ -38,6 +38,8 @@ export const waitedMs = contextKey('waitedMs', 0);
 export const attemptReason = contextKey<Attempt['reason']>('attemptReason', 'first');
 /** How many other providers could be asked instead. */
 export const alternatives = contextKey('alternatives', 0);
+/** What the first content is waited for as, where an attempt can only be told to be a stream when it is one: a wrapped function's. */
+export const firstWait = contextKey<'stream' | 'unary'>('firstWait', 'stream');
 /** Where an adapter's `received()` goes: the attempt's endpoint. */
 export const receiver = contextKey<((facts: ReceivedFacts) => void) | undefined>('receiver', undefined);
 const attemptNumber = contextKey('attempt', 0);

@@ -1,4 +1,4 @@
-import { receiver, type Watcher, watchers } from './context.ts';
+import { firstWait, receiver, type Watcher, watchers } from './context.ts';
 import { failed, isStreamingRefused, summarise, TransportError, withFields } from './errors.ts';
 import type { ProviderHealth } from './health.ts';
 import { LedgerLine, totalCost } from './ledger.ts';
@@ -87,7 +87,7 @@ class EndpointAttempt {
     let answered = false;
     const source = this.#provider.stream?.(this.#request, this.#inner) as AsyncIterable<Chunk>;
     const pump: Pump = new Pump(source[Symbol.asyncIterator](), {
-      pulling: () => this.#waiting('stream'),
+      pulling: () => this.#waiting(answered ? 'stream' : this.#context.get(firstWait)),
       content: () => this.#content(),
       paused: () => {
         for (const watcher of this.#watchers) watcher.paused?.();

@@ -39,13 +39,16 @@ export class ChatStream {
   }
 
   /**
-   * Takes the data of one event.
+   * Takes the data of one event, and the event's name.
    * @throws TransportError `bad_response` when it is no JSON, or what an error in it means
    */
-  push(data: string): readonly Chunk[] {
+  push(data: string, event = 'message'): readonly Chunk[] {
     const chunk = this.#parse(data);
     const choice = this.#choiceOf(chunk);
     const error = chunk.error ?? choice?.error;
+    // Some servers put the error's fields straight into the event.
+    const flat = event === 'error' || chunk.object === 'error' || chunk.type === 'error';
+    if (flat && error === undefined) throw this.#failures.inBand(chunk, { partial: this.partial });
     if (error !== undefined && error !== null) throw this.#failures.inBand({ error }, { partial: this.partial });
     this.#keepHead(chunk);
     if (choice === undefined) return nothing;

@@ -1,0 +1,143 @@
+import { isStreamingRefused } from '../core/errors.ts';
+import { wordsOf } from '../core/request.ts';
+import { onAbort, reasonOf } from '../core/signals.ts';
+import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
+import { parseAnswer } from './answer-text.ts';
+import { ByteReader } from './bytes.ts';
+import { answerOf } from './classify-thrown.ts';
+import { readErrorBody } from './error-body.ts';
+import { type Failures, failuresOf } from './failures.ts';
+import { headerMap, requestIdOf } from './headers.ts';
+import { readChatAnswer } from './openai-chat-answer.ts';
+import { type ChatBody, type ChatDialect, chatBody } from './openai-chat-request.ts';
+import { type OpenAIClient, secretsOfClient } from './openai-client.ts';
+
+/** A Chat Completions server behind an SDK client, and what is remembered of it. */
+export interface ChatEndpoint extends ChatDialect {
+  /** The provider's name. */
+  readonly name: string;
+  readonly client: OpenAIClient;
+  /** Changes as the server shows what it cannot do. */
+  readonly state: {
+    /** It streams, as far as is known. */
+    streams: boolean;
+    /** It takes `stream_options`, as far as is known. */
+    usageInStream: boolean;
+  };
+}
+
+/** The errors of one attempt at the endpoint. */
+export function chatFailures(endpoint: ChatEndpoint, request: CompletionRequest): Failures {
+  return failuresOf({
+    provider: endpoint.name,
+    secrets: () => secretsOfClient(endpoint.client),
+    texts: () => wordsOf(request),
+  });
+}
+
+/** A successful answer whose body has not been read. */
+export interface OpenChat {
+  readonly bytes: ByteReader;
+  readonly contentType: string;
+}
+
+/**
+ * Sends a request, once, and tells the context what came with the answer's headers, good or bad. A server that does not know
+ * `stream_options` is asked again without, and remembered as such.
+ * @throws TransportError what the SDK's error means, or why `signal` was aborted
+ */
+export async function openChat(
+  endpoint: ChatEndpoint,
+  request: CompletionRequest,
+  context: Context,
+  { stream, signal, failures }: { readonly stream: boolean; readonly signal: AbortSignal; readonly failures: Failures },
+): Promise<OpenChat> {
+  const body = chatBody(request, endpoint);
+  for (;;) {
+    const withUsage = stream && endpoint.state.usageInStream;
+    let response: Response;
+    try {
+      response = await send(endpoint.client, wireBody(body, stream, withUsage), context.transactionId, signal);
+    } catch (error) {
+      if (signal.aborted) throw reasonOf(signal);
+      const { headers } = answerOf(error);
+      if (headers !== undefined) heard(context, failures, headers);
+      if (withUsage && refusesStreamOptions(error)) {
+        endpoint.state.usageInStream = false;
+        continue;
+      }
+      const failure = failures.thrown(error);
+      if (stream && isStreamingRefused(failure)) endpoint.state.streams = false;
+      throw failure;
+    }
+    heard(context, failures, response.headers);
+    return { bytes: new ByteReader(response.body), contentType: response.headers.get('content-type') ?? '' };
+  }
+}
+
+/** Asks for a whole answer. */
+export async function completeChat(
+  endpoint: ChatEndpoint,
+  request: CompletionRequest,
+  context: Context,
+): Promise<ProviderAnswer> {
+  const { signal } = context;
+  const failures = chatFailures(endpoint, request);
+  const { bytes } = await openChat(endpoint, request, context, { stream: false, signal, failures });
+  const answer = await readWhole(bytes, endpoint, signal, failures);
+  context.received({ raw: answer.raw });
+  return answer;
+}
+
+/** The rest of a body as an answer. Ends at once when `signal` aborts. */
+export async function readWhole(
+  bytes: ByteReader,
+  endpoint: ChatEndpoint,
+  signal: AbortSignal,
+  failures: Failures,
+): Promise<ProviderAnswer> {
+  const stop = onAbort(signal, () => bytes.cancel());
+  let text: string;
+  try {
+    text = await bytes.text();
+  } catch (error) {
+    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
+  } finally {
+    stop();
+  }
+  // A body that was let go of looks like one that has ended.
+  if (signal.aborted) throw reasonOf(signal);
+  return readChatAnswer(parseAnswer(text, failures), endpoint.model, failures);
+}
+
+function send(client: OpenAIClient, body: ChatBody, transactionId: string, signal: AbortSignal): Promise<Response> {
+  const { completions } = client.chat;
+  const options = { signal, maxRetries: 0, headers: idHeader(transactionId) };
+  return completions.create(body as never, options as never).asResponse();
+}
+
+/** OpenAI logs it (ASCII, at most 512 characters); an id that cannot be a header is not sent. */
+function idHeader(transactionId: string): Record<string, string> {
+  return /^[\x21-\x7e]{1,512}$/.test(transactionId) ? { 'X-Client-Request-Id': transactionId } : {};
+}
+
+/** `stream` last: whether an answer is streamed is the transport's to say, not `providerOptions`'. */
+function wireBody(body: ChatBody, stream: boolean, withUsage: boolean): ChatBody {
+  const { stream_options: given, ...rest } = body;
+  if (!stream) return { ...rest, stream: false };
+  if (!withUsage) return { ...rest, stream: true };
+  return { ...rest, stream: true, stream_options: { include_usage: true, ...(given as object | undefined) } };
+}
+
+function heard(context: Context, failures: Failures, headers: unknown): void {
+  const providerRequestId = requestIdOf(headers);
+  failures.requestId = providerRequestId;
+  context.received({ headers: headerMap(headers), ...(providerRequestId !== undefined && { providerRequestId }) });
+}
+
+function refusesStreamOptions(error: unknown): boolean {
+  const { status, body } = answerOf(error);
+  if (status !== 400 && status !== 422) return false;
+  const { param, text } = readErrorBody(body);
+  return /^stream_options\b/.test(param ?? '') || /stream_options/.test(text);
+}

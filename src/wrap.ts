@@ -1,0 +1,104 @@
+import { firstWait } from './core/context.ts';
+import { OptionsError, type TransportError } from './core/errors.ts';
+import { checkCallOptions, checkWrapOptions } from './core/options.ts';
+import type { Pump } from './core/pump.ts';
+import { textsOf } from './core/redact.ts';
+import { readable } from './core/reply.ts';
+import type { CallOptions, ProviderAnswer, Transport, TransportOptions } from './core/types.ts';
+import { Pipeline } from './transport.ts';
+import { fieldsOf } from './wire/openai-chat-parts.ts';
+import { type Errand, errand, type NamedCall, type WrappedCall, WrappedFunction } from './wrapped-function.ts';
+
+export type { NamedCall, WrappedCall } from './wrapped-function.ts';
+
+export interface WrapOptions<T> extends Omit<TransportOptions, 'providers'> {
+  /** What the transport may know of a result: for usage, empty and truncated answers. Chat Completions are known already. */
+  readonly describe?: (result: T) => Partial<ProviderAnswer>;
+  /** Judges an error; `undefined` leaves it to the built-in classification, which knows the common SDKs. */
+  readonly classify?: (error: unknown) => TransportError | undefined;
+}
+
+/** A wrapped function: the same results, and the transport that it runs on. */
+export type Wrapped<I, T> = ((
+  input: I,
+  options?: CallOptions,
+) => Promise<T extends AsyncIterable<infer Item> ? AsyncIterable<Item> : T>) & { readonly transport: Transport };
+
+/**
+ * Puts the pipeline around a function that an application already has, unary or stream:
+ * `const ask = wrap((params: P, { signal }) => client.chat.completions.create(params, { signal, maxRetries: 0 }))`.
+ * Results come back exactly as the function returned them. A stream stays one: its items pass untouched, and the function is run
+ * again only until the first item with content. Several functions fail over like providers.
+ *
+ * @throws OptionsError when an option is wrong, naming its path.
+ */
+export function wrap<I, T>(
+  call: WrappedCall<I, T> | readonly NamedCall<I, T>[],
+  options: WrapOptions<T> = {},
+): Wrapped<I, T> {
+  checkWrapOptions(options);
+  const { describe, classify, ...layers } = options;
+  const calls = typeof call === 'function' ? [{ name: call.name || 'call', call }] : call;
+  checkCalls(calls);
+  const functions = calls.map(
+    (one) => new WrappedFunction(one as NamedCall<unknown, unknown>, describe as never, classify),
+  );
+  const transport = new Pipeline({ ...layers, providers: functions as never });
+
+  const wrapped = async (input: I, callOptions: CallOptions = {}): Promise<unknown> => {
+    checkCallOptions(callOptions);
+    const job: Errand = { input, kind: undefined };
+    const streams = fieldsOf(input).stream === true || functions.some((one) => one.streams);
+    // The caller's words, for estimates of tokens and so that no error repeats them.
+    const request = { prompt: textsOf(input).join('\n'), stream: true } as const;
+    const values = [...(callOptions.values ?? []), errand.of(job), firstWait.of(streams ? 'stream' : 'unary')];
+    const reply = readable((await transport.open(request, { ...callOptions, values })).reply);
+    if (job.kind === 'stream') return new Items(reply.chunks);
+    const outcome = await reply.done;
+    if (!outcome.ok) throw outcome.error;
+    for await (const chunk of reply.chunks) if (chunk.type === 'raw') return chunk.value;
+    return undefined;
+  };
+  return Object.assign(wrapped, { transport }) as unknown as Wrapped<I, T>;
+}
+
+function checkCalls(calls: unknown): void {
+  if (!Array.isArray(calls) || calls.length === 0) {
+    throw new OptionsError('calls', 'expected a function, or an array of at least one { name, call }');
+  }
+  for (const [index, one] of calls.entries()) {
+    const { name, call } = fieldsOf(one);
+    if (typeof name !== 'string' || name === '') throw new OptionsError(`calls[${index}].name`, 'expected a name');
+    if (typeof call !== 'function')
+      throw new OptionsError(`calls[${index}].call`, 'expected a function (input, info) => Promise');
+    if (calls.findIndex((other) => fieldsOf(other).name === name) < index) {
+      throw new OptionsError(`calls[${index}].name`, `expected a name of its own, '${name}' is taken`);
+    }
+  }
+}
+
+/** The items of a wrapped stream, as its reader gets them. */
+class Items implements AsyncIterable<unknown> {
+  readonly #chunks: Pump;
+
+  constructor(chunks: Pump) {
+    this.#chunks = chunks;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+    const chunks = this.#chunks;
+    return {
+      async next() {
+        for (;;) {
+          const { done, value } = await chunks.next();
+          if (done === true) return { done: true, value: undefined };
+          if (value.type === 'raw') return { done: false, value: value.value };
+        }
+      },
+      async return() {
+        await chunks.return();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+}

@@ -1,0 +1,176 @@
+import { callInfo, contextKey } from './core/context.ts';
+import { failed, TransportError } from './core/errors.ts';
+import { textsOf } from './core/redact.ts';
+import { reasonOf } from './core/signals.ts';
+import type { CallInfo, Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from './core/types.ts';
+import { classifyThrown } from './wire/classify-thrown.ts';
+import { type Failures, failuresOf } from './wire/failures.ts';
+import { readChatAnswer } from './wire/openai-chat-answer.ts';
+import { ChatItems, isChatItem, type StreamEnd } from './wire/openai-chat-items.ts';
+import { fieldsOf } from './wire/openai-chat-parts.ts';
+
+/** A function of yours that calls a model. Hand its `signal` on, so that what is given up is really stopped. */
+export type WrappedCall<I, T> = (input: I, info: CallInfo) => Promise<T>;
+
+/** One of several functions that can stand in for each other. */
+export interface NamedCall<I, T> {
+  /** Unique among them; in errors, events and the ledger. */
+  readonly name: string;
+  /** Failure domain: the vendor, or the host. @default the name */
+  readonly domain?: string;
+  readonly limits?: Limits;
+  readonly traits?: Traits;
+  readonly call: WrappedCall<I, T>;
+}
+
+/** How the call in hand travels to its function, and what kind of result came of it back. */
+export interface Errand {
+  readonly input: unknown;
+  kind: 'value' | 'stream' | undefined;
+}
+
+/** Where the errand travels. */
+export const errand = contextKey<Errand>('errand', { input: undefined, kind: undefined });
+
+/** A function of the application's, seen as a provider. */
+export class WrappedFunction implements Provider {
+  readonly name: string;
+  readonly domain: string;
+  readonly kind = 'function';
+  readonly model = '';
+  readonly limits: Limits | undefined;
+  readonly traits: Traits | undefined;
+  /** It has returned a stream: it is taken to do so again. */
+  streams = false;
+  readonly #call: WrappedCall<unknown, unknown>;
+  readonly #describe: ((result: unknown) => Partial<ProviderAnswer>) | undefined;
+  readonly #classify: ((error: unknown) => TransportError | undefined) | undefined;
+
+  constructor(
+    { name, domain = name, limits, traits, call }: NamedCall<unknown, unknown>,
+    describe: ((result: unknown) => Partial<ProviderAnswer>) | undefined,
+    classify: ((error: unknown) => TransportError | undefined) | undefined,
+  ) {
+    this.name = name;
+    this.domain = domain;
+    this.limits = limits;
+    this.traits = traits;
+    this.#call = call;
+    this.#describe = describe;
+    this.#classify = classify;
+  }
+
+  complete(): Promise<ProviderAnswer> {
+    return Promise.reject(new TransportError('internal', 'A wrapped function is always opened as a stream'));
+  }
+
+  async *stream(_request: unknown, context: Context): AsyncGenerator<Chunk, void, undefined> {
+    const job = context.get(errand);
+    const failures = failuresOf({ provider: this.name, secrets: () => [], texts: () => textsOf(job.input) });
+    const result = await this.#guarded(() => this.#call(job.input, callInfo(context)), job, context);
+    if (!isAsyncIterable(result)) {
+      job.kind = 'value';
+      const end = this.#judge(result, failures);
+      yield { type: 'raw', value: result };
+      yield { type: 'finish', ...end };
+      return;
+    }
+    job.kind = 'stream';
+    this.streams = true;
+    yield* this.#follow(result, failures, job, context);
+  }
+
+  /** Passes a stream's items on. Those before the first content are held back: an error after them can still be made good. */
+  async *#follow(
+    items: AsyncIterable<unknown>,
+    failures: Failures,
+    job: Errand,
+    context: Context,
+  ): AsyncGenerator<Chunk, void, undefined> {
+    const iterator = items[Symbol.asyncIterator]();
+    let chat: ChatItems | undefined;
+    let held: unknown[] | undefined = [];
+    let over = false;
+    try {
+      for (;;) {
+        const next = await this.#guarded(() => iterator.next(), job, context);
+        // An SDK whose signal is aborted often just ends.
+        if (context.signal.aborted) throw reasonOf(context.signal);
+        if (next.done === true) break;
+        const item = next.value;
+        if (chat === undefined && held !== undefined && isChatItem(item)) chat = new ChatItems(failures);
+        const content = chat?.take(item) ?? true;
+        if (held === undefined) yield { type: 'raw', value: item };
+        else {
+          held.push(item);
+          if (!content) continue;
+          for (const value of held) yield { type: 'raw', value };
+          held = undefined;
+        }
+      }
+      over = true;
+      const end: StreamEnd = chat?.end() ?? { finishReason: 'unknown', usage: undefined, model: '' };
+      for (const value of held ?? []) yield { type: 'raw', value };
+      if (chat === undefined && held !== undefined)
+        throw failures.of('empty_response', 'ended its stream with nothing in it');
+      yield { type: 'finish', ...end };
+    } finally {
+      if (!over) void iterator.return?.()?.then(undefined, () => {});
+    }
+  }
+
+  async #guarded<R>(run: () => Promise<R>, job: Errand, context: Context): Promise<R> {
+    try {
+      return await run();
+    } catch (error) {
+      if (context.signal.aborted) throw reasonOf(context.signal);
+      throw this.#classified(error, textsOf(job.input));
+    }
+  }
+
+  #classified(error: unknown, texts: readonly string[]): TransportError {
+    const own = this.#classify?.(error);
+    if (own !== undefined) return failed(own);
+    const known = classifyThrown(error, { provider: this.name, texts });
+    if (known !== undefined) return known;
+    // A bug in the function will not go away by running it again.
+    const bug = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+    const name = error instanceof Error ? error.constructor.name : typeof error;
+    return new TransportError(bug ? 'internal' : 'server_error', `${this.name} threw ${name}`, {
+      provider: this.name,
+      cause: error,
+    });
+  }
+
+  /** What a whole result says of itself. */
+  #judge(result: unknown, failures: Failures): StreamEnd {
+    const unknown: StreamEnd = { finishReason: 'unknown', usage: undefined, model: '' };
+    const answer = this.#describe?.(result) ?? chatAnswer(result, failures);
+    if (answer === undefined) return unknown;
+    const { text, toolCalls, finishReason = 'unknown', usage, model = '' } = answer;
+    if (finishReason === 'content_filter') throw failures.of('content_filtered', 'refused to answer by policy');
+    if (text === '' && (toolCalls?.length ?? 0) === 0 && finishReason !== 'length') {
+      throw failures.of('empty_response', 'ended its answer with nothing in it');
+    }
+    return { finishReason, usage, model };
+  }
+}
+
+/** What a Chat Completions answer says, `undefined` for any other result. */
+function chatAnswer(result: unknown, failures: Failures): Partial<ProviderAnswer> | undefined {
+  if (result === undefined || result === null || result === '') return { text: '' };
+  const body = fieldsOf(result);
+  const isAnswer = body.object === 'chat.completion' || Array.isArray(body.choices);
+  return isAnswer || isErrorBody(body) ? readChatAnswer(body, '', failures) : undefined;
+}
+
+const errorBodyKeys: ReadonlySet<string> = new Set(['error', 'type', 'user_id', 'request_id', '_request_id']);
+
+/** An error that came with a 200, which SDKs return as if it were the answer; not an application's own result with an `error`. */
+function isErrorBody(body: Readonly<Record<string, unknown>>): boolean {
+  return typeof fieldsOf(body.error).message === 'string' && Object.keys(body).every((key) => errorBodyKeys.has(key));
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
