@@ -14,6 +14,8 @@ export interface Estimate {
 export interface Gate {
   /** Milliseconds until it would let an attempt pass; 0: it would now. */
   backMs(): number;
+  /** Share of failures among the outcomes of its window. */
+  failureRatio(): number;
   /** Forgets everything. */
   reset(): void;
 }
@@ -48,7 +50,6 @@ export class ProviderHealth implements Candidate {
   inFlight = 0;
   queued = 0;
   window = Number.POSITIVE_INFINITY;
-  failureRatio = 0;
   lastError: ErrorCode | undefined;
   /** The circuit breaker's, when there is one. */
   gate: Gate | undefined;
@@ -82,6 +83,10 @@ export class ProviderHealth implements Candidate {
 
   get chunkGapMs(): number | undefined {
     return this.#chunkGap.value;
+  }
+
+  get failureRatio(): number {
+    return this.gate?.failureRatio() ?? 0;
   }
 
   get parkedUntil(): number {
@@ -154,7 +159,6 @@ export class ProviderHealth implements Candidate {
   reset(): void {
     this.#parkedUntil = 0;
     this.#quarantine = undefined;
-    this.failureRatio = 0;
     this.lastError = undefined;
     this.#firstContent.forget();
     this.#chunkGap.forget();

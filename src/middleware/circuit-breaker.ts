@@ -99,8 +99,9 @@ class Circuit implements Gate {
         retryAfterMs: backMs,
       });
     }
-    const lease: Lease = { generation: this.#generation, probe: health.circuit !== 'closed', settled: false };
     this.#inFlight += 1;
+    const probe = health.circuit !== 'closed';
+    const lease: Lease = { generation: this.#generation, probe, settled: false };
     if (lease.probe) {
       const expiry = setTimeout(() => this.settle(lease, false), probeMs);
       expiry.unref();
@@ -137,9 +138,13 @@ class Circuit implements Gate {
     }
     this.#row = ok ? 0 : this.#row + 1;
     this.#breaker.fire(ok).catch(() => {});
+    // The sums over the window are made on failures only: with every success they would be a third of a call's cost.
+    if (!ok && !this.#breaker.opened && this.#isBad()) this.#breaker.open();
+  }
+
+  failureRatio(): number {
     const { fires, failures } = this.#breaker.stats;
-    this.#place.health.failureRatio = fires === 0 ? 0 : failures / fires;
-    if (!ok && !this.#breaker.opened && this.#isBad(fires, failures)) this.#breaker.open();
+    return fires === 0 ? 0 : failures / fires;
   }
 
   reset(): void {
@@ -156,8 +161,9 @@ class Circuit implements Gate {
    * Failures are faster than answers: of many attempts sent at once they come in first, and say little until as many are in as are
    * still out.
    */
-  #isBad(settled: number, failures: number): boolean {
+  #isBad(): boolean {
     if (this.#row >= Math.max(inARow, this.#inFlight)) return true;
+    const { fires: settled, failures } = this.#breaker.stats;
     const { minAttempts, failureRatio } = this.#options;
     return settled >= Math.max(minAttempts, this.#inFlight) && failures / settled > failureRatio;
   }
@@ -215,7 +221,6 @@ class Circuit implements Gate {
     this.#row = 0;
     this.#openings = 0;
     this.#endProbe();
-    this.#place.health.failureRatio = 0;
     this.#breaker.shutdown();
     this.#breaker = this.#build();
   }
