@@ -26,7 +26,7 @@ export function parseAnswer(text: string, failures: Failures): Readonly<Record<s
 export function isCutOff(text: string): boolean {
   const start = text.search(/\S/);
   if (text[start] !== '{' && text[start] !== '[') return false;
-  let depth = 0;
+  const open: string[] = [];
   let inString = false;
   for (let at = start; at < text.length; at += 1) {
     const char = text[at];
@@ -34,8 +34,9 @@ export function isCutOff(text: string): boolean {
       if (char === '\\') at += 1;
       else if (char === '"') inString = false;
     } else if (char === '"') inString = true;
-    else if (char === '{' || char === '[') depth += 1;
-    else if (char === '}' || char === ']') depth -= 1;
+    else if (char === '{') open.push('}');
+    else if (char === '[') open.push(']');
+    else if ((char === '}' || char === ']') && open.pop() !== char) return false;
   }
-  return inString || depth > 0;
+  return inString || open.length > 0;
 }

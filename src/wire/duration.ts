@@ -32,7 +32,7 @@ export function parseDuration(text: string): number | undefined {
   }
   if (trimmed === '' || !Number.isFinite(total)) return undefined;
   // 1.1 × 1000 is not exactly 1100: a millionth of a millisecond must not become a whole one.
-  return Math.ceil(total - 1e-6);
+  return Math.max(0, Math.ceil(total - 1e-6));
 }
 
 function unitOf(word: string): number | undefined {

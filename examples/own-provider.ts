@@ -1,0 +1,23 @@
+// #region own-provider
+import { createTransport } from 'llm-transport';
+import { callable } from 'llm-transport/providers/callable';
+
+const inHouse = callable({
+  name: 'in-house',
+  model: 'ours-7b',
+  complete: async (request, { signal }) => {
+    const answer = await generate(request.prompt ?? '', signal);
+    return { text: answer, usage: { inputTokens: 10, outputTokens: 20 } };
+  },
+});
+
+const llm = createTransport({ providers: [inHouse] });
+// #endregion
+
+async function generate(prompt: string, signal: AbortSignal): Promise<string> {
+  signal.throwIfAborted();
+  return `You said: ${prompt}`;
+}
+
+console.log((await llm.complete({ prompt: 'Hello' })).text);
+await llm.close();
