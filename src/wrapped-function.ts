@@ -38,8 +38,8 @@ export class WrappedFunction implements Provider {
   readonly domain: string;
   readonly kind = 'function';
   readonly model = '';
-  readonly limits: Limits | undefined;
-  readonly traits: Traits | undefined;
+  readonly limits?: Limits;
+  readonly traits?: Traits;
   /** It has returned a stream: it is taken to do so again. */
   streams = false;
   readonly #call: WrappedCall<unknown, unknown>;

@@ -1,4 +1,4 @@
-import { TransportError } from './errors.ts';
+import { OptionsError, TransportError } from './errors.ts';
 import type { Handler, Middleware, Mount } from './types.ts';
 
 /** Puts layers around a handler; the first is the outermost. */
@@ -10,9 +10,10 @@ export function compose(layers: readonly Middleware[], handler: Handler, mount: 
 export function guarded(layer: Middleware): Middleware {
   return (next, mount) => {
     const handler = layer(next, mount);
-    const name = layer.name || handler.name || 'A middleware';
+    const name = layer.name || handler?.name || 'A middleware';
     if (typeof handler !== 'function') {
-      throw new TypeError(
+      throw new OptionsError(
+        '',
         `${name} returned ${typeof handler} where a handler (request, context) => Promise<Reply> was expected`,
       );
     }

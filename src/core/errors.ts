@@ -191,6 +191,7 @@ export class TransportError extends Error {
     return json;
   }
 
+  /** @internal Not declared: nobody's types need Node's for it. */
   [inspect.custom](_depth: number, options: object, print: typeof inspect): string {
     const fields: Record<string, unknown> = {};
     for (const field of printed) {

@@ -60,14 +60,19 @@ export class Events {
 
   on(type: string, listener: Listener): () => void {
     let warned = false;
+    const warn = (error: unknown): void => {
+      if (warned) return;
+      warned = true;
+      const name = error instanceof Error ? error.name : typeof error;
+      process.emitWarning(`A listener for '${type}' threw (${name}); its errors are ignored.`, 'LlmTransportWarning');
+    };
     const guarded: Listener = (event) => {
       try {
-        listener(event);
+        // An async listener is one that returns nothing, to the type checker: its rejection must not end the process.
+        const returned: unknown = listener(event);
+        if (returned instanceof Promise) returned.catch(warn);
       } catch (error) {
-        if (warned) return;
-        warned = true;
-        const name = error instanceof Error ? error.name : typeof error;
-        process.emitWarning(`A listener for '${type}' threw (${name}); its errors are ignored.`, 'LlmTransportWarning');
+        warn(error);
       }
     };
     this.#emitter.on(type, guarded);

@@ -116,7 +116,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#toolCalls = [];
     for (const chunk of come) {
       const changed = change(chunk);
-      if (changed !== undefined) this.#accept(changed);
+      // It was told of when it came: the source is waited for again since, by whoever was told.
+      if (changed !== undefined) this.#accept(changed, true);
     }
     return true;
   }
@@ -171,7 +172,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#hooks.pulling?.();
     let next: Promise<IteratorResult<Chunk>>;
     try {
-      next = this.#source.next();
+      next = Promise.resolve(this.#source.next());
     } catch (error) {
       next = Promise.reject(error);
     }
@@ -182,10 +183,14 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#pulling = false;
     if (this.#end !== undefined) return;
     if (result.done === true) {
-      return this.#finish(new TransportError('truncated', 'The answer ended without its terminal event'));
+      return this.#broke(new TransportError('truncated', 'The answer ended without its terminal event'));
     }
-    const chunk = this.#change === undefined ? result.value : this.#change(result.value);
-    if (chunk !== undefined) this.#accept(chunk);
+    try {
+      const chunk = this.#change === undefined ? result.value : this.#change(result.value);
+      if (chunk !== undefined) this.#accept(chunk);
+    } catch (error) {
+      return this.#broke(error);
+    }
     if (this.#end === undefined) this.#pull();
   };
 
@@ -194,7 +199,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#finish(this.#hooks.clean?.(error) ?? failed(error));
   };
 
-  #accept(chunk: Chunk): void {
+  #accept(chunk: Chunk, told = false): void {
     switch (chunk.type) {
       case 'text':
         if (chunk.text === '') return;
@@ -219,8 +224,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         return this.#finish(undefined, answer);
       }
     }
-    this.#hooks.content?.();
     this.#deliver(chunk);
+    if (!told) this.#hooks.content?.();
     this.#resolveAnswered();
   }
 

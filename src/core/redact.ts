@@ -63,33 +63,45 @@ function withoutTexts(message: string, texts: readonly string[]): string {
 }
 
 /**
- * Takes out every stretch of `message` that `text` has too. A stretch of 2 × `run` contains a run that starts at a multiple of
- * `run` in `text`, so only those are looked up: linear in the prompt, however long it is.
+ * Takes out every stretch of `message`, of `run` characters or more, that `text` has too. Linear in the prompt, however long it is
+ * and however much it repeats itself: few of its runs pass the filter, and each run of the message is found once.
  */
 function withoutRuns(message: string, text: string): string {
-  const starts = new Map<string, number>();
-  for (let at = 0; at + run <= message.length; at += 1) starts.set(message.slice(at, at + run), at);
-  const step = text.length > 100_000 ? run : 1;
-  const cut: [number, number][] = [];
-  for (let at = 0; at + run <= text.length; at += step) {
-    const found = starts.get(text.slice(at, at + run));
-    if (found === undefined) continue;
-    let from = found;
-    let to = found + run;
-    for (let back = at - 1; from > 0 && back >= 0 && message[from - 1] === text[back]; back -= 1) from -= 1;
-    for (let on = at + run; to < message.length && message[to] === text[on]; on += 1) to += 1;
-    cut.push([from, to]);
+  const places = new Map<string, number[]>();
+  const filter = new Uint8Array(0x10000);
+  for (let at = 0; at + run <= message.length; at += 1) {
+    const piece = message.slice(at, at + run);
+    const known = places.get(piece);
+    if (known !== undefined) known.push(at);
+    else places.set(piece, [at]);
+    filter[tailOf(message, at)] = 1;
   }
-  if (cut.length === 0) return message;
-  cut.sort((a, b) => a[0] - b[0]);
+  const cut = new Uint8Array(message.length);
+  let tail = 0;
+  for (let end = 1; end <= text.length && places.size > 0; end += 1) {
+    tail = withNext(tail, text.charCodeAt(end - 1));
+    if (filter[tail] === 0 || end < run) continue;
+    const piece = text.slice(end - run, end);
+    for (const at of places.get(piece) ?? []) cut.fill(1, at, at + run);
+    places.delete(piece);
+  }
   let clean = '';
-  let end = 0;
-  for (const [from, to] of cut) {
-    if (to <= end) continue;
-    if (from >= end) clean += `${message.slice(end, from)}[prompt]`;
-    end = Math.max(end, to);
+  for (let at = 0; at < message.length; at += 1) {
+    if (cut[at] === 0) clean += message[at];
+    else if (at === 0 || cut[at - 1] === 0) clean += '[prompt]';
   }
-  return clean + message.slice(end);
+  return clean;
+}
+
+/** A number made of the last four characters that were given to it. */
+function withNext(tail: number, code: number): number {
+  return ((tail << 4) ^ code) & 0xffff;
+}
+
+function tailOf(message: string, at: number): number {
+  let tail = 0;
+  for (let next = at; next < at + run; next += 1) tail = withNext(tail, message.charCodeAt(next));
+  return tail;
 }
 
 /** Every string of some length in a value, however deep: the caller's words, to be taken out of messages. */

@@ -1,4 +1,4 @@
-import type { TransportError } from './errors.ts';
+import { TransportError } from './errors.ts';
 import { Pump } from './pump.ts';
 import type { Chunk, Completion, Outcome, Reply } from './types.ts';
 
@@ -34,10 +34,24 @@ function* chunksOf(completion: Completion): Generator<Chunk, void, undefined> {
 }
 
 /**
- * Changes what passes: `change` is given each chunk and returns the one that takes its place, or `undefined` to leave it out.
- * The completion is made of what came out. Must be called before the reply is read, as middleware does.
+ * Changes what passes: `change` is given each chunk and returns the one that takes its place, or `undefined` to leave it out (the
+ * last one, `finish`, stays). The completion is made of what came out. Must be called before the reply is read, as middleware does.
  */
 export function mapChunks(reply: Reply, change: (chunk: Chunk) => Chunk | undefined): Reply {
+  return mapped(reply, (chunk) => {
+    let changed: Chunk | undefined;
+    try {
+      changed = change(chunk);
+    } catch (error) {
+      if (TransportError.is(error)) throw error;
+      throw new TransportError('middleware', 'What mapChunks was given threw', { cause: error });
+    }
+    // An answer without its finish would be a truncated one, and the provider would be blamed.
+    return changed ?? (chunk.type === 'finish' ? chunk : undefined);
+  });
+}
+
+function mapped(reply: Reply, change: (chunk: Chunk) => Chunk | undefined): Reply {
   if (reply.chunks instanceof Whole) return replyFrom(mapWhole(reply.chunks.completion, change));
   if (reply.chunks instanceof Pump && reply.chunks.map(change)) return reply;
   const pump = readable(reply, change);

@@ -25,7 +25,14 @@ export function wordsOf(request: CompletionRequest): string[] {
 export function jsonSchemaOf(option: SchemaOption<unknown>, path = 'schema'): JsonSchema {
   if ('jsonSchema' in option && option.jsonSchema !== undefined) return option.jsonSchema as JsonSchema;
   const standard = (option as { '~standard'?: { jsonSchema?: { input?: (options: object) => unknown } } })['~standard'];
-  const described = standard?.jsonSchema?.input?.({ target: 'draft-2020-12' });
+  let described: unknown;
+  let cause: unknown;
+  try {
+    described = standard?.jsonSchema?.input?.({ target: 'draft-2020-12' });
+  } catch (error) {
+    // zod throws for what JSON Schema has no words for, such as a date.
+    cause = error;
+  }
   if (typeof described === 'object' && described !== null) {
     const { $schema: _, ...schema } = described as Record<string, unknown>;
     return schema;
@@ -33,5 +40,6 @@ export function jsonSchemaOf(option: SchemaOption<unknown>, path = 'schema'): Js
   throw new TransportError(
     'invalid_request',
     `${path}: expected a schema that can describe itself as JSON Schema, or { schema, jsonSchema } with the description beside it`,
+    { cause },
   );
 }

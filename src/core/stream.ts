@@ -31,7 +31,7 @@ class AnswerStream<T> implements CompletionStream<T> {
   }
 
   get text(): AsyncIterable<string> {
-    return { [Symbol.asyncIterator]: () => textOf(this.#take()) };
+    return { [Symbol.asyncIterator]: () => new TextIterator(this.#take()) };
   }
 
   get completion(): Promise<Completion<T>> {
@@ -47,6 +47,35 @@ class AnswerStream<T> implements CompletionStream<T> {
   }
 }
 
-async function* textOf(chunks: Pump): AsyncGenerator<string, void, undefined> {
-  for await (const chunk of chunks) if (chunk.type === 'text') yield chunk.text;
+/** Not a generator: that could be left only between two pieces, and a stream that is stalled would keep its socket. */
+class TextIterator implements AsyncIterableIterator<string> {
+  readonly #chunks: Pump;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(chunks: Pump) {
+    this.#chunks = chunks;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<string>> {
+    const next = this.#last.then(() => this.#next());
+    this.#last = next.catch(() => {});
+    return next;
+  }
+
+  async return(): Promise<IteratorResult<string>> {
+    await this.#chunks.return();
+    return { done: true, value: undefined };
+  }
+
+  async #next(): Promise<IteratorResult<string>> {
+    for (;;) {
+      const { done, value } = await this.#chunks.next();
+      if (done === true) return { done, value: undefined };
+      if (value.type === 'text') return { done: false, value: value.text };
+    }
+  }
 }

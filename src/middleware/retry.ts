@@ -16,6 +16,8 @@ export interface RetryPlace {
 
 /** Spreads out those who are woken by the same recovery, in milliseconds. */
 const wakeSpreadMs = 50;
+/** A call that cannot pay for its next attempt looks again after at most so many milliseconds. */
+const longestSavingMs = 2_000;
 
 /**
  * Asks again, in rounds. A round asks each provider at most once, without a pause between them; when nobody is left, the call
@@ -63,6 +65,8 @@ class Rounds {
   /** The next attempt has been paid for, or must be. */
   #purse: 'free' | 'paid' | 'owing' = 'free';
   #backMs: number | undefined;
+  /** How often it has looked into an empty purse. */
+  #unpaid = 0;
 
   constructor(
     { retries = 3, maxWaitMs = 60_000, contentFiltered = 'never' }: RetryOptions,
@@ -102,11 +106,7 @@ class Rounds {
     const error = failed(thrown);
     const backMs = backAfterMs(error);
     if (backMs !== undefined) return this.#nextRound(backMs, error);
-    if (this.#purse === 'owing' && error === this.#lastError) {
-      // It could not be paid for, which is as good as a failed round.
-      this.#spent = true;
-      return this.#nextRound(0, error);
-    }
+    if (this.#purse === 'owing' && error === this.#lastError) return this.#saveUp(error);
     return this.#afterAttempt(error);
   }
 
@@ -142,8 +142,9 @@ class Rounds {
     if (sent || this.#lastError === undefined) this.#lastError = error;
     if (sent) {
       this.#last = name;
-      this.#purse = 'free';
       if (!this.#hop.probe) this.#spent = true;
+      else if (this.#purse === 'paid') this.#place.quota.refund();
+      this.#purse = 'free';
     }
     if (judgement === 'never' || name === undefined) return false;
 
@@ -156,7 +157,7 @@ class Rounds {
       if (sent && !this.#hop.probe) {
         if (!this.#place.quota.withdraw()) {
           this.#purse = 'owing';
-          return this.#nextRound(0, error);
+          return this.#saveUp(error);
         }
         this.#purse = 'paid';
       }
@@ -177,14 +178,31 @@ class Rounds {
     const jitterMs = fullJitter(Math.max(1, this.#round), Math.random());
     // Never before the time that was told.
     const waitMs = backMs > 0 ? Math.ceil(backMs) + Math.random() * Math.min(wakeSpreadMs, backMs) : jitterMs;
-    if (this.#waitedMs + waitMs > this.#maxWaitMs || Date.now() + waitMs >= this.#context.deadline) return false;
-
-    this.#context.publish({ type: 'retry', code: (this.#lastError ?? error).code, waitMs });
-    const from = now();
-    await this.#wait(waitMs, backMs > 0);
-    this.#waitedMs += now() - from;
+    if (!(await this.#pause(waitMs, backMs > 0, error))) return false;
     this.#tried = new Set();
     this.#spent = false;
+    return true;
+  }
+
+  /**
+   * The next attempt cannot be paid for: waits until others have filled the purse, and the round goes on where it was. While nobody
+   * serves no money is needed, and when nothing is under way none will come.
+   */
+  async #saveUp(error: TransportError): Promise<boolean> {
+    const idle = this.#place.health.providers.every(({ inFlight }) => inFlight === 0);
+    // Not at the first look: those who have just paid are not under way yet.
+    if (idle && this.#unpaid > 0 && this.#anyServes()) return false;
+    this.#unpaid += 1;
+    return this.#pause(fullJitter(this.#unpaid, Math.random(), { maxMs: longestSavingMs }), false, error);
+  }
+
+  /** Waits, unless that would take longer than the call has. */
+  async #pause(waitMs: number, early: boolean, error: TransportError): Promise<boolean> {
+    if (this.#waitedMs + waitMs > this.#maxWaitMs || Date.now() + waitMs >= this.#context.deadline) return false;
+    this.#context.publish({ type: 'retry', code: (this.#lastError ?? error).code, waitMs });
+    const from = now();
+    await this.#wait(waitMs, early);
+    this.#waitedMs += now() - from;
     return true;
   }
 

@@ -19,6 +19,8 @@ export function timeout(options: TimeoutOptions = {}): Middleware {
       let late: () => TransportError;
       const timer = new MovableTimer(() => fork.abort(late()));
       let answered = false;
+      /** What the clock runs for: being asked again, after a chunk with nothing in it, does not start it anew. */
+      let waitingFor: 'stream' | 'unary' | undefined;
 
       const arm = (ms: number, error: () => TransportError): void => {
         late = error;
@@ -31,15 +33,19 @@ export function timeout(options: TimeoutOptions = {}): Middleware {
 
       const watching = watched(context.fork({ signal: fork.signal }), {
         waiting(wire) {
+          if (waitingFor === wire) return;
+          waitingFor = wire;
           if (answered) return arm(idleMs, silent('silence, no further chunk', idleMs));
           const ms = Math.min(wire === 'stream' ? firstContentMs : responseMs, share(context));
           arm(ms, silent(wire === 'stream' ? 'no first content' : 'no answer', ms));
         },
         content() {
           answered = true;
+          waitingFor = undefined;
           timer.pause();
         },
         paused() {
+          waitingFor = undefined;
           const unread = () => new TransportError('cancelled', `Nobody read the stream for ${abandonedMs} ms`);
           arm(abandonedMs, unread);
         },

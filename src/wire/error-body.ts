@@ -86,7 +86,7 @@ interface Found {
   headers?: unknown;
 }
 
-const deepest = 5;
+const deepest = 8;
 
 function visit(value: unknown, found: Found, depth: number): void {
   if (depth > deepest) return;

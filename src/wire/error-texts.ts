@@ -15,7 +15,7 @@ export const texts = {
   modelUnknown:
     /(?:model|deployment|engine)\b.{0,120}?\b(?:not found|does not exist|doesn'?t exist|not exist|unknown|not available|unavailable for|no longer (?:available|supported)|deprecated|decommissioned|retired|not a valid|is not valid|not recogni[sz]ed)|(?:unknown|no such|invalid|unsupported) model|not a valid model|no endpoints found|not a chat model|no allowed providers/i,
   modelLacks:
-    /(?:model|deployment|endpoint)\b.{0,160}?\b(?:does not|doesn'?t|do not|cannot|can'?t|is not able to) (?:support|accept|use|process|handle)|(?:not supported|unsupported|not available|isn'?t supported)\b.{0,40}? (?:by|with|for|in|on) (?:this|the|your|selected|requested|that) (?:\w+ )?(?:model|deployment)|(?:not supported|unsupported|not available) (?:by|with|for|in|on) (?:model|deployment)|no endpoints found that support/i,
+    /(?:model|deployment|endpoint)\b.{0,160}?\b(?:does not|doesn'?t|do not|cannot|can'?t|is not able to) (?:support|accept|use|process|handle)|(?:not supported|unsupported|not available|isn'?t supported)\b.{0,40}? (?:by|with|for|in|on) (?:this|the|your|selected|requested|that) (?:\w+ )?(?:model|deployment)|(?:not supported|unsupported|not available) (?:by|with|for|in|on) (?:model|deployment)|(?:does not|doesn'?t) support (?:tools?|functions?|images?|vision|audio|files?|documents?|json|structured|reasoning|thinking|system)\b|no endpoints found that support/i,
   elsewhereOnly: /location is not supported|(?:country|region|territory)\b.{0,40}not (?:supported|available)/i,
   accountClosed:
     /(?:account|organi[sz]ation|project|access)\b.{0,40}\b(?:suspended|disabled|deactivated|banned|terminated|restricted)/i,

@@ -10,6 +10,13 @@ import { SseReader } from './sse-reader.ts';
 /** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
 const drainMs = 1_000;
 
+interface Progress {
+  /** The reader is gone: nothing is thrown at it any more. */
+  left: boolean;
+  /** The answer is whole: the connection is still good. */
+  complete: boolean;
+}
+
 /**
  * Asks for a stream. Nothing is sent before the first `next()`; `return()` closes the socket at once, also while a chunk is
  * awaited.
@@ -20,11 +27,10 @@ export function streamChat(
   context: Context,
 ): AsyncIterableIterator<Chunk> {
   let fork: Fork | undefined;
-  let left = false;
-  const isLeft = (): boolean => left;
+  const progress: Progress = { left: false, complete: false };
   const start = (): AsyncGenerator<Chunk, void, undefined> => {
     fork = forkSignal(context.signal);
-    return chunks(endpoint, request, context, fork, isLeft);
+    return chunks(endpoint, request, context, fork, progress);
   };
   let generator: AsyncGenerator<Chunk, void, undefined> | undefined;
   return {
@@ -32,14 +38,14 @@ export function streamChat(
       return this;
     },
     next: () => {
-      if (left) return Promise.resolve({ done: true, value: undefined });
+      if (progress.left) return Promise.resolve({ done: true, value: undefined });
       generator ??= start();
       return generator.next();
     },
     return: async () => {
-      left = true;
-      // The generator hears of it only once what it awaits has come: end that.
-      fork?.abort(new TransportError('cancelled', 'The reader left the stream'));
+      progress.left = true;
+      // The generator hears of it only once what it awaits has come: end that. A stream that is over is left to its own end.
+      if (!progress.complete) fork?.abort(new TransportError('cancelled', 'The reader left the stream'));
       await generator?.return();
       return { done: true, value: undefined };
     },
@@ -51,7 +57,7 @@ async function* chunks(
   request: CompletionRequest,
   context: Context,
   fork: Fork,
-  isLeft: () => boolean,
+  progress: Progress,
 ): AsyncGenerator<Chunk, void, undefined> {
   const failures = chatFailures(endpoint, request);
   const { signal } = fork;
@@ -63,11 +69,12 @@ async function* chunks(
       const answer = await readWhole(opened.bytes, endpoint, signal, failures);
       endpoint.state.streams = false;
       context.received({ raw: answer.raw });
+      progress.complete = true;
       yield* chunksOf(answer);
-    } else yield* events(opened, endpoint, context, signal, failures);
+    } else yield* events(opened, endpoint, context, { signal, failures, progress });
   } catch (error) {
     // Whoever has left wants to hear nothing more.
-    if (!isLeft()) throw error;
+    if (!progress.left) throw error;
   } finally {
     fork.release();
   }
@@ -77,14 +84,12 @@ async function* events(
   { bytes }: OpenChat,
   endpoint: ChatEndpoint,
   context: Context,
-  signal: AbortSignal,
-  failures: Failures,
+  { signal, failures, progress }: { signal: AbortSignal; failures: Failures; progress: Progress },
 ): AsyncGenerator<Chunk, void, undefined> {
   const reader = new SseReader(bytes);
   const answer = new ChatStream(endpoint.model, failures);
-  let complete = false;
   const stop = onAbort(signal, () => {
-    if (!complete) bytes.cancel();
+    if (!progress.complete) bytes.cancel();
   });
   try {
     for (let done = false; !done; ) {
@@ -100,12 +105,12 @@ async function* events(
     }
     const finish = answer.end();
     context.received({ raw: answer.raw() });
-    complete = true;
+    progress.complete = true;
     yield finish;
   } finally {
     stop();
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.
-    if (complete) bytes.drain(drainMs);
+    if (progress.complete) bytes.drain(drainMs);
     else bytes.cancel();
   }
 }

@@ -46,7 +46,7 @@ export function maxTokensFieldOf(client: OpenAIClient): 'max_completion_tokens' 
     : 'max_tokens';
 }
 
-const credentialName = /auth|key|token|secret|cookie|password|signature|credential/i;
+const credentialName = /auth|key|token|secret|cookie|password|signature|credential|^sig$/i;
 const harmless = new Set(['api-version', 'apiversion', 'user-agent', 'content-type', 'accept']);
 
 /**
@@ -78,7 +78,8 @@ export function secretsOfClient(client: OpenAIClient): string[] {
     if (typeof value === 'string') addNamed(name, value);
   if (URL.canParse(client.baseURL)) {
     const url = new URL(client.baseURL);
-    for (const part of [url.username, url.password]) {
+    // A name is no secret beside a password; alone it is a key.
+    for (const part of [url.password === '' ? url.username : '', url.password]) {
       add(part);
       add(safeDecoded(part));
     }

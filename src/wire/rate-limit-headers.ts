@@ -50,13 +50,12 @@ export function rateLimitsOf(headers: unknown, now: number = Date.now()): RateLi
   const structured = ietf(map);
   if (structured !== undefined) found.set('requests', structured);
 
-  const groq = [...map.keys()].some((name) => name.startsWith('x-groq-'));
   const limits: { [K in Subject]?: RateLimit } = {};
   for (const [text, raw] of found) {
     const subject = subjectOf(text);
-    const limit =
-      subject && settled(raw, periodIn(text) ?? (groq ? (subject === 'requests' ? 'day' : 'minute') : undefined));
-    if (subject === undefined || limit === undefined) continue;
+    if (subject === undefined) continue;
+    const limit = settled(raw, periodIn(text) ?? vendorPeriod(map, subject));
+    if (limit === undefined) continue;
     const other = limits[subject];
     if (other === undefined || tighter(limit, other)) limits[subject] = limit;
   }
@@ -137,6 +136,15 @@ function periodIn(subject: string): Period | undefined {
   const match = /(10-?)?(second|minute|hour|day|month)/.exec(subject);
   if (match === null) return undefined;
   return match[1] !== undefined && match[2] === 'second' ? '10 seconds' : (match[2] as Period);
+}
+
+/** Vendors that say it only in their documentation. */
+function vendorPeriod(headers: ReadonlyMap<string, string>, subject: Subject): Period | undefined {
+  for (const name of headers.keys()) {
+    if (name.startsWith('x-groq-')) return subject === 'requests' ? 'day' : 'minute';
+    if (name.startsWith('anthropic-ratelimit-')) return 'minute';
+  }
+  return undefined;
 }
 
 function subjectOf(text: string): Subject | undefined {

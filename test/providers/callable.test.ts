@@ -145,10 +145,10 @@ describe('stream', () => {
 
 test.each([
   ['callable', undefined],
-  ['callable.name', { complete: () => 'x' }],
+  ['callable.name', { complete: String }],
   ['callable.complete', { name: 'x' }],
   ['callable.stream', { name: 'x', stream: 'no' }],
-  ['callable.models', { name: 'x', complete: () => 'x', models: [] }],
+  ['callable.models', { name: 'x', complete: String, models: [] }],
 ])('says that %s is wrong', (path, options) => {
   const make = () => callable(options as unknown as CallableOptions);
   expect(make).toThrow(OptionsError);

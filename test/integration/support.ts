@@ -1,0 +1,198 @@
+/** What the integration tests share: real SDK clients against simulated servers, and what became of a call. */
+
+import OpenAI from 'openai';
+import { TransportError } from '../../src/core/errors.ts';
+import type {
+  Attempt,
+  CallOptions,
+  Chunk,
+  Completion,
+  CompletionRequest,
+  Provider,
+  Transport,
+  TransportOptions,
+} from '../../src/core/types.ts';
+import { type OpenAIOptions, openai } from '../../src/providers/openai.ts';
+import { type SimulatedServer, type SimulatedServerOptions, simulatedServer } from '../../src/testing/index.ts';
+import { createTransport } from '../../src/transport.ts';
+
+/** How a call is made and how it goes over the wire. */
+export const modes = ['unary', 'unary unstreamed', 'streaming'] as const;
+export type Mode = (typeof modes)[number];
+
+/** Milliseconds. Short beside the defaults, long beside anything a healthy loopback server takes. */
+export const timers = { firstContentMs: 700, idleMs: 500, responseMs: 700 };
+/** Milliseconds after which a call that should have ended long ago counts as hung. */
+export const hungMs = 10 * timers.firstContentMs;
+
+/** The official SDK at a simulated server, with its own retries as they are by default: the adapter must turn them off. */
+export function sdkOf(server: SimulatedServer, apiKey = 'sk-test'): OpenAI {
+  return new OpenAI({ baseURL: server.baseURL, apiKey, logLevel: 'off' });
+}
+
+export function providerAt(server: SimulatedServer, name: string, options: Partial<OpenAIOptions> = {}): Provider {
+  return openai({ client: sdkOf(server), model: 'gpt-test', name, ...options });
+}
+
+/** Servers and transports of one test, let go of together. */
+export class Bench implements AsyncDisposable {
+  readonly #servers: SimulatedServer[] = [];
+  readonly #transports: Transport[] = [];
+
+  async server(options?: SimulatedServerOptions): Promise<SimulatedServer> {
+    const server = await simulatedServer(options);
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** A transport over servers by name, with default options but for the time-outs. */
+  over(
+    servers: Readonly<Record<string, SimulatedServer>>,
+    mode: Mode = 'unary',
+    options: Partial<TransportOptions> = {},
+  ): Transport {
+    const providers = Object.entries(servers).map(([name, server]) =>
+      providerAt(server, name, { streaming: mode !== 'unary unstreamed' }),
+    );
+    return this.transport({ timeout: timers, ...options, providers: providers as [Provider, ...Provider[]] });
+  }
+
+  transport(options: TransportOptions): Transport {
+    const llm = createTransport(options);
+    this.#transports.push(llm);
+    return llm;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#transports.map((llm) => llm.close({ timeoutMs: 0 })));
+    await Promise.all(this.#servers.map((server) => server.close()));
+  }
+}
+
+/** What became of a call, as its caller sees it. */
+export interface Seen {
+  readonly how: 'answered' | 'failed' | 'hung';
+  /** What was delivered: the chunks' text for a stream, the completion's for a unary call. */
+  readonly text: string;
+  readonly chunks: readonly Chunk[];
+  readonly completion: Completion | undefined;
+  readonly error: TransportError | undefined;
+  readonly attempts: readonly Attempt[];
+}
+
+/** Makes a call in a mode and reads it to its end; never rejects. */
+export async function see(
+  llm: Transport,
+  mode: Mode,
+  request: CompletionRequest,
+  options?: CallOptions,
+): Promise<Seen> {
+  let timer: NodeJS.Timeout | undefined;
+  const hung = new Promise<Seen>((resolve) => {
+    timer = setTimeout(() => resolve({ ...nothing, how: 'hung' }), hungMs);
+  });
+  try {
+    return await Promise.race([
+      hung,
+      mode === 'streaming' ? stream(llm, request, options) : unary(llm, request, options),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const nothing = { text: '', chunks: [], completion: undefined, error: undefined, attempts: [] };
+
+async function unary(llm: Transport, request: CompletionRequest, options?: CallOptions): Promise<Seen> {
+  try {
+    const completion = await llm.complete({ ...request, stream: false }, options);
+    const { text, attempts } = completion;
+    return { ...nothing, how: 'answered', text, completion, attempts };
+  } catch (thrown) {
+    const error = typed(thrown);
+    return { ...nothing, how: 'failed', error, attempts: error.attempts };
+  }
+}
+
+async function stream(llm: Transport, request: CompletionRequest, options?: CallOptions): Promise<Seen> {
+  const chunks: Chunk[] = [];
+  try {
+    const answer = await llm.complete({ ...request, stream: true }, options);
+    for await (const chunk of answer) chunks.push(chunk);
+    const completion = await answer.completion;
+    return { ...nothing, how: 'answered', text: textOf(chunks), chunks, completion, attempts: completion.attempts };
+  } catch (thrown) {
+    const error = typed(thrown);
+    return { ...nothing, how: 'failed', text: textOf(chunks), chunks, error, attempts: error.attempts };
+  }
+}
+
+/** Nothing but a `TransportError` may ever come out. */
+export function typed(thrown: unknown): TransportError {
+  if (thrown instanceof TransportError) return thrown;
+  throw new Error('Something else than a TransportError was thrown', { cause: thrown });
+}
+
+export function textOf(chunks: readonly Chunk[]): string {
+  return chunks.map((chunk) => (chunk.type === 'text' ? chunk.text : '')).join('');
+}
+
+/** Attempts as `provider:outcome`. */
+export function sequence(attempts: readonly Attempt[]): string[] {
+  return attempts.map(({ provider, outcome }) => `${provider}:${outcome}`);
+}
+
+/** The error with which a promise rejects. */
+export async function errorOf(promise: Promise<unknown>): Promise<TransportError> {
+  try {
+    await promise;
+  } catch (error) {
+    return typed(error);
+  }
+  throw new Error('It should have been rejected');
+}
+
+/** True when the promise settles within the time. */
+export async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([late, promise.then(() => true)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits until something is so. Fails after a generous time. */
+export async function until(isSo: () => boolean, what: string): Promise<void> {
+  for (const started = Date.now(); Date.now() - started < 10_000; ) {
+    if (isSo()) return;
+    await pause(2);
+  }
+  throw new Error(`It never came to this: ${what}`);
+}
+
+/** Runs jobs, so many at once; the results are in the jobs' order. */
+export async function pool<Job, Result>(
+  width: number,
+  jobs: readonly Job[],
+  run: (job: Job) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < jobs.length; index = next++) results[index] = await run(jobs[index] as Job);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return results;
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+export const root = join(import.meta.dirname, '..', '..');
+
+/** Every import path that is public. */
+export const entries = [
+  'llm-transport',
+  'llm-transport/providers/callable',
+  'llm-transport/providers/openai',
+  'llm-transport/testing',
+] as const;
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program; one that does not end within `timeoutMs` is killed, and its code is -1. */
+export function run(
+  command: string,
+  args: readonly string[],
+  { cwd = root, timeoutMs = 60_000 }: { readonly cwd?: string; readonly timeoutMs?: number } = {},
+): Promise<Ran> {
+  return new Promise((resolve) => {
+    const options = { cwd, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024, env: environment() };
+    execFile(command, [...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, stdout, stderr });
+    });
+  });
+}
+
+/** The test runner's own options must not reach the processes that are tested. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, NODE_ENV: _env, VITEST: _vitest, NODE_PATH: _path, ...rest } = process.env;
+  return rest;
+}
+
+/** Runs npm: the one that runs this test, else the one that is found. */
+export function npm(args: readonly string[], cwd: string): Promise<Ran> {
+  const own = process.env.npm_execpath;
+  return own?.endsWith('.js') ? run(process.execPath, [own, ...args], { cwd }) : run('npm', args, { cwd });
+}
+
+/** Runs a tool of this package's development. */
+export function tool(name: string, args: readonly string[], cwd = root): Promise<Ran> {
+  return run(join(root, 'node_modules', '.bin', name), args, { cwd });
+}
+
+/** A program, run by Node in a project. */
+export async function script(cwd: string, name: string, source: string): Promise<Ran> {
+  const file = join(cwd, name);
+  await writeFile(file, source);
+  return run(process.execPath, [file], { cwd, timeoutMs: 20_000 });
+}
+
+/** The fields of a package.json. */
+export function manifest(path: string): {
+  readonly version: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly exports?: unknown;
+} {
+  return JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+}
+
+export interface Project extends AsyncDisposable {
+  /** The folder of an application that has installed the package, and nothing else. */
+  readonly path: string;
+  readonly tarball: string;
+}
+
+/**
+ * Packs the package as it would be published and installs it in an empty project, without a network: what it depends on is packed
+ * from what is installed here, so the versions are those of the lock file.
+ */
+export async function installed(): Promise<Project> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'llm-transport-package-')));
+  const path = join(folder, 'app');
+  await mkdir(path);
+  const modules = dependenciesOf(root);
+  const quiet = ['--silent', '--no-audit', '--no-fund', '--ignore-scripts'];
+  ok(await npm(['pack', ...quiet, '--pack-destination', folder, '.', ...modules], root));
+  const tarballs = (await readdir(folder)).filter((file) => file.endsWith('.tgz')).map((file) => join(folder, file));
+  await writeFile(join(path, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }));
+  ok(await npm(['install', ...quiet, '--offline', '--cache', join(folder, 'cache'), ...tarballs], path));
+  return {
+    path,
+    tarball: tarballs.find((file) => /[/\\]llm-transport-\d[^/\\]*$/.test(file)) ?? '',
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The folders of everything that a package needs at run time, itself not included. */
+function dependenciesOf(path: string, found = new Set<string>()): ReadonlySet<string> {
+  for (const name of Object.keys(manifest(path).dependencies ?? {})) {
+    const folder = join(root, 'node_modules', name);
+    if (found.has(folder)) continue;
+    found.add(folder);
+    dependenciesOf(folder, found);
+  }
+  return found;
+}
+
+function ok(ran: Ran): void {
+  if (ran.code !== 0) throw new Error(`npm failed (${ran.code}): ${ran.stdout}${ran.stderr}`);
+}
+
+/** Where an entry's declarations begin, in a folder that has the package's `dist`. */
+export function declarationsOf(entry: string, folder: string): string {
+  const path = entry.replace(/^llm-transport\/?/, '');
+  if (path === '') return join(folder, 'dist', 'index.d.ts');
+  return join(folder, 'dist', path.includes('/') ? `${path}.d.ts` : join(path, 'index.d.ts'));
+}
+
+/** The text of a declaration file and of all that it imports, by file; `foreign` is what is imported from other packages. */
+export function reachable(file: string): { readonly files: ReadonlyMap<string, string>; readonly foreign: string[] } {
+  const files = new Map<string, string>();
+  const foreign = new Set<string>();
+  const visit = (path: string): void => {
+    if (files.has(path)) return;
+    const text = readFileSync(path, 'utf8');
+    files.set(path, text);
+    for (const [, name = ''] of text.matchAll(/(?:\bfrom\s*|\bimport\s*\(\s*|^import\s*)['"]([^'"]+)['"]/gm)) {
+      if (name.startsWith('.')) visit(join(dirname(path), name.replace(/(?:\.d)?\.[jt]s$/, '.d.ts')));
+      else foreign.add(name);
+    }
+  };
+  visit(file);
+  return { files, foreign: [...foreign].sort() };
+}
+
+/** Every name that a declaration file exports, types included. */
+export function exportedNames(file: string): string[] {
+  const text = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+  const names = new Set<string>();
+  for (const [, list = ''] of text.matchAll(/\bexport\s+(?:type\s+)?\{([^}]*)\}/g)) {
+    for (const part of list.split(',')) {
+      const name = part
+        .trim()
+        .replace(/^type\s+/, '')
+        .split(/\s+as\s+/)
+        .at(-1);
+      if (name !== undefined && name !== '') names.add(name);
+    }
+  }
+  const declared =
+    /\bexport\s+(?:declare\s+)?(?:abstract\s+)?(?:async\s+)?(?:const|let|function|class|interface|type|enum)\s+([A-Za-z_$][\w$]*)/g;
+  for (const [, name = ''] of text.matchAll(declared)) names.add(name);
+  if (/\bexport\s+(?:\*|default)/.test(text)) names.add('*');
+  return [...names].sort();
+}

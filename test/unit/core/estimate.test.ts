@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { costOf, estimateTextTokens, estimateTokens } from '../../../src/core/estimate.ts';
+
+describe('the estimate of a request', () => {
+  it('is a token for four characters, rounded up', () => {
+    expect(estimateTextTokens('')).toBe(0);
+    expect(estimateTextTokens('abcde')).toBe(2);
+    expect(estimateTokens({ prompt: 'x'.repeat(40) }).input).toBe(10);
+  });
+
+  it('counts every message, tools, and attachments by a flat guess', () => {
+    const { input } = estimateTokens({
+      messages: [
+        { role: 'system', content: 'x'.repeat(40) },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'x'.repeat(40) },
+            { type: 'image', image: 'https://x/y.png' },
+            { type: 'file', data: 'https://x/y.pdf', mediaType: 'application/pdf' },
+          ],
+        },
+      ],
+      tools: [{ name: 'look', description: 'x'.repeat(200), inputSchema: { jsonSchema: {} } }],
+    });
+    expect(input).toBe(10 + 10 + 2_000 + 100);
+  });
+
+  it('expects as much output as is allowed, else a usual answer', () => {
+    expect(estimateTokens({ prompt: 'x', maxOutputTokens: 7 }).output).toBe(7);
+    expect(estimateTokens({ prompt: 'x' }).output).toBe(500);
+  });
+});
+
+describe('the cost of a usage', () => {
+  const price = { input: 2, output: 10, cachedInput: 0.5, cacheWriteInput: 4 };
+
+  it('is in dollars, by prices for a million tokens', () => {
+    expect(costOf({ inputTokens: 1_000_000, outputTokens: 100_000 }, price)).toBeCloseTo(3);
+  });
+
+  it('counts cached tokens, which are part of the input, at their own prices', () => {
+    const usage = {
+      inputTokens: 1_000_000,
+      outputTokens: 0,
+      cachedInputTokens: 400_000,
+      cacheWriteInputTokens: 100_000,
+    };
+    expect(costOf(usage, price)).toBeCloseTo(0.5 * 2 + 0.4 * 0.5 + 0.1 * 4);
+    expect(costOf(usage, { input: 2, output: 10 })).toBeCloseTo(2);
+  });
+
+  it('is not known without a usage or a price', () => {
+    expect(costOf(undefined, price)).toBeUndefined();
+    expect(costOf({ inputTokens: 1, outputTokens: 1 }, undefined)).toBeUndefined();
+  });
+});

@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { TransportError } from '../../../src/core/errors.ts';
+import { forkSignal, onAbort, raceAbort, reasonOf } from '../../../src/core/signals.ts';
+import { flush, unhandledIn } from './support.ts';
+
+const late = new TransportError('deadline_exceeded', 'late');
+
+/** How many listeners a signal has. */
+function counted(signal: AbortSignal) {
+  let count = 0;
+  const { addEventListener, removeEventListener } = signal;
+  const added = new Set<unknown>();
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    if (!added.has(args[1])) count += 1;
+    added.add(args[1]);
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    if (added.delete(args[1])) count -= 1;
+    removeEventListener.apply(signal, args);
+  };
+  return () => count;
+}
+
+describe('why a signal was aborted', () => {
+  it('is the error, when it is one of ours', () => {
+    expect(reasonOf(AbortSignal.abort(late))).toBe(late);
+  });
+
+  it('is a cancellation otherwise, with the reason as its cause if somebody gave one', () => {
+    const plain = reasonOf(AbortSignal.abort());
+    expect(plain.code).toBe('cancelled');
+    expect(plain.cause).toBeUndefined();
+    expect(reasonOf(AbortSignal.abort(new RangeError('shut')))).toMatchObject({
+      code: 'cancelled',
+      cause: { name: 'RangeError', message: 'shut' },
+    });
+    expect(reasonOf(AbortSignal.abort('user left'))).toMatchObject({ code: 'cancelled', cause: { message: 'user left' } });
+  });
+});
+
+describe('a forked signal', () => {
+  it('follows its parent, with the same reason', () => {
+    const parent = new AbortController();
+    const fork = forkSignal(parent.signal);
+    expect(fork.signal.aborted).toBe(false);
+    parent.abort(late);
+    expect(fork.signal.reason).toBe(late);
+  });
+
+  it('is aborted from the start when its parent is', () => {
+    expect(forkSignal(AbortSignal.abort(late)).signal.reason).toBe(late);
+  });
+
+  it('can be aborted by itself, which its parent and its siblings do not notice', () => {
+    const parent = new AbortController();
+    const fork = forkSignal(parent.signal);
+    const sibling = forkSignal(parent.signal);
+    fork.abort(late);
+    expect(fork.signal.reason).toBe(late);
+    expect(parent.signal.aborted).toBe(false);
+    expect(sibling.signal.aborted).toBe(false);
+  });
+
+  it('follows no more once it is released, and leaves no listener', () => {
+    const parent = new AbortController();
+    const listeners = counted(parent.signal);
+    const fork = forkSignal(parent.signal);
+    expect(listeners()).toBe(1);
+    fork.release();
+    expect(listeners()).toBe(0);
+    parent.abort();
+    expect(fork.signal.aborted).toBe(false);
+  });
+
+  it('needs no parent', () => {
+    const fork = forkSignal(undefined);
+    fork.abort(late);
+    fork.release();
+    expect(fork.signal.aborted).toBe(true);
+  });
+});
+
+describe('listening for an abort', () => {
+  it('calls back once, at once when it has happened', () => {
+    let called = 0;
+    const controller = new AbortController();
+    onAbort(controller.signal, () => {
+      called += 1;
+    });
+    controller.abort();
+    expect(called).toBe(1);
+    onAbort(controller.signal, () => {
+      called += 1;
+    });
+    expect(called).toBe(2);
+  });
+
+  it('can be stopped', () => {
+    let called = 0;
+    const controller = new AbortController();
+    onAbort(controller.signal, () => {
+      called += 1;
+    })();
+    controller.abort();
+    expect(called).toBe(0);
+  });
+});
+
+describe('racing a promise against a signal', () => {
+  it('has the outcome of the promise, and leaves no listener', async () => {
+    const { signal } = new AbortController();
+    const listeners = counted(signal);
+    expect(await raceAbort(Promise.resolve(1), signal)).toBe(1);
+    await expect(raceAbort(Promise.reject(late), signal)).rejects.toBe(late);
+    await flush();
+    expect(listeners()).toBe(0);
+  });
+
+  it('rejects as soon as the signal aborts, although the promise never settles', async () => {
+    const controller = new AbortController();
+    const race = raceAbort(new Promise(() => {}), controller.signal);
+    controller.abort(late);
+    await expect(race).rejects.toBe(late);
+    await expect(raceAbort(new Promise(() => {}), controller.signal)).rejects.toBe(late);
+  });
+
+  it('does not leave a promise unhandled that rejects afterwards', async () => {
+    const unhandled = await unhandledIn(async () => {
+      const controller = new AbortController();
+      let reject: (error: Error) => void = () => {};
+      const race = raceAbort(
+        new Promise((_, no) => {
+          reject = no;
+        }),
+        controller.signal,
+      );
+      controller.abort(late);
+      await race.catch(() => {});
+      reject(new Error('too late'));
+    });
+    expect(unhandled).toEqual([]);
+  });
+});

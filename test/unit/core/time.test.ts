@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TransportError } from '../../../src/core/errors.ts';
+import { longestTimerMs, MovableTimer, now, sleep } from '../../../src/core/time.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('sleep', () => {
+  it('waits, and leaves nothing behind', async () => {
+    let awake = false;
+    void sleep(100, new AbortController().signal).then(() => {
+      awake = true;
+    });
+    await vi.advanceTimersByTimeAsync(99);
+    expect(awake).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(awake).toBe(true);
+  });
+
+  it('rejects with the reason when the signal aborts, and its timer is gone', async () => {
+    const controller = new AbortController();
+    const reason = new TransportError('deadline_exceeded', 'late');
+    const sleeping = sleep(100, controller.signal);
+    controller.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+    await expect(sleep(100, controller.signal)).rejects.toBe(reason);
+  });
+
+  it('takes a negative time for none', async () => {
+    const sleeping = sleep(-5, new AbortController().signal);
+    await vi.advanceTimersByTimeAsync(1);
+    await sleeping;
+  });
+});
+
+describe('a movable timer', () => {
+  /** A timer, and the times at which it fired: a faked immediate, its second look, takes one millisecond. */
+  function timer() {
+    const fired: number[] = [];
+    const began = now();
+    return { timer: new MovableTimer(() => fired.push(Math.round(now() - began) - 1)), fired };
+  }
+
+  it('fires when it is due, once', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(100);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(fired).toEqual([100]);
+  });
+
+  it('costs no new Node timer when it is moved to later', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(100);
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    for (let step = 0; step < 50; step += 1) {
+      vi.advanceTimersByTime(1);
+      one.arm(100);
+    }
+    expect(set).not.toHaveBeenCalled();
+    set.mockRestore();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(fired).toEqual([150]);
+  });
+
+  it('fires earlier when it is moved to earlier', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(1_000);
+    one.arm(10);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(fired).toEqual([10]);
+  });
+
+  it('does not fire when it is stopped, paused or armed for ever', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(100);
+    one.stop();
+    expect(vi.getTimerCount()).toBe(0);
+    one.arm(100);
+    one.arm(Number.POSITIVE_INFINITY);
+    expect(vi.getTimerCount()).toBe(0);
+    one.arm(100);
+    one.pause();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(fired).toEqual([]);
+  });
+
+  it('fires again when it is armed again, after a pause with the Node timer that it has', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(100);
+    one.pause();
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    one.arm(200);
+    expect(set).not.toHaveBeenCalled();
+    set.mockRestore();
+    await vi.advanceTimersByTimeAsync(1_000);
+    one.arm(100);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(fired).toEqual([200, 1_100]);
+  });
+
+  it('is armed again after a pause that has outlasted its Node timer', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(100);
+    one.pause();
+    await vi.advanceTimersByTimeAsync(500);
+    one.arm(100);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(fired).toEqual([600]);
+  });
+
+  it('looks a second time before it fires: what the loop has read meanwhile counts', () => {
+    const { timer: one, fired } = timer();
+    one.arm(100);
+    vi.advanceTimersByTime(99);
+    // The timer runs; its second look is behind the sockets.
+    const immediates: (() => void)[] = [];
+    const immediate = vi.spyOn(globalThis, 'setImmediate').mockImplementation(((run: () => void) => {
+      immediates.push(run);
+      return undefined;
+    }) as never);
+    vi.advanceTimersByTime(1);
+    expect(immediates).toHaveLength(1);
+    expect(fired).toEqual([]);
+    immediates[0]?.();
+    expect(fired).toEqual([99]);
+    immediate.mockRestore();
+  });
+
+  it('does not fire when it is moved, paused or stopped between the two looks', () => {
+    for (const act of ['arm', 'pause', 'stop'] as const) {
+      const { timer: one, fired } = timer();
+      one.arm(100);
+      vi.advanceTimersByTime(99);
+      setTimeout(() => one[act](10_000), 1);
+      // Both are due now; the second look comes after both.
+      vi.advanceTimersByTime(1);
+      vi.advanceTimersByTime(50);
+      expect(fired).toEqual([]);
+      one.stop();
+    }
+  });
+
+  it('waits longer than a Node timer can', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(longestTimerMs + 1_000);
+    await vi.advanceTimersByTimeAsync(longestTimerMs + 500);
+    expect(fired).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(fired).toEqual([longestTimerMs + 1_000]);
+  });
+});

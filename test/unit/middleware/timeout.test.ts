@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest';
+import type { Chunk, Provider } from '../../../src/core/types.ts';
+import { answerTo, simulated } from '../../../src/testing/index.ts';
+import {
+  advance,
+  asked,
+  broken,
+  flush,
+  given,
+  kept,
+  readAll,
+  requestsAt,
+  settled,
+  transport,
+  virtualTime,
+  watch,
+} from './support.ts';
+
+virtualTime();
+
+/** A time-out looks once more, a millisecond later, before it gives up. */
+const about = (ms: number) => expect.closeTo(ms, -1);
+
+const hello = { prompt: 'Hello' };
+
+/** A provider whose stream is written by hand. */
+function scripted(stream: Provider['stream'], name = 'scripted'): Provider {
+  const complete = (): never => {
+    throw new Error('not asked for');
+  };
+  return { name, domain: name, kind: 'test', model: 'm', complete, stream };
+}
+
+/** Waits in virtual time, and lets go when the attempt is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}
+
+describe('timeout', () => {
+  it.each([false, true])('notices that no first content comes (stream: %s), and closes the connection', async (stream) => {
+    const a = simulated({ name: 'a', fault: 'silence-after-headers' });
+    const llm = transport({ providers: [a], retry: false, timeout: { firstContentMs: 2_000 } });
+    const error = await broken(llm.complete({ ...hello, stream } as never));
+    expect(error).toMatchObject({ code: 'timeout', provider: 'a', blame: 'provider', ms: about(2_000) });
+    expect(a.requests[0]?.closedByClientAt).toBe(Date.now());
+  });
+
+  it('waits a minute for the first content and half a minute between chunks, by default', async () => {
+    const quiet = transport({ providers: [simulated({ fault: 'silence-before-headers' })], retry: false });
+    expect(await broken(quiet.complete(hello))).toMatchObject({ code: 'timeout', ms: about(60_000) });
+    const stalled = transport({ providers: [simulated({ fault: 'stall' })], retry: false });
+    expect(await broken(stalled.complete(hello))).toMatchObject({ code: 'timeout', ms: about(30_000) });
+    const slow = transport({ providers: [simulated({ fault: 'silence-before-headers', streaming: false })], retry: false });
+    expect(await broken(slow.complete(hello))).toMatchObject({ code: 'timeout', ms: about(600_000) });
+  });
+
+  it('notices silence between chunks: a unary call is retried, a stream says what had come', async () => {
+    const make = () => [simulated({ name: 'a', fault: 'stall' }), simulated({ name: 'b' })] as const;
+    const unary = transport({ providers: make(), timeout: { idleMs: 700 } });
+    const result = await settled(unary.complete(hello));
+    expect(result).toMatchObject({ ok: true, ms: about(700), value: { provider: 'b', text: answerTo('Hello') } });
+
+    const streaming = transport({ providers: make(), timeout: { idleMs: 700 } });
+    const { text, error } = await kept(readAll(await kept(streaming.complete({ ...hello, stream: true }))));
+    expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text }, cause: { code: 'timeout' } });
+  });
+
+  it('lets an answer take as long as it likes while it goes on', async () => {
+    const a = simulated({ name: 'a', firstTokenMs: 900, tokenMs: 900 });
+    const llm = transport({ providers: [a], timeout: { firstContentMs: 1_000, idleMs: 1_000 } });
+    const result = await settled(llm.complete(hello));
+    expect(result).toMatchObject({ ok: true, ms: 60 * 900 });
+  });
+
+  it('has a clock of its own for an answer that is not streamed', async () => {
+    const a = simulated({ name: 'a', streaming: false, firstTokenMs: 5_000 });
+    const patient = transport({ providers: [a], timeout: { firstContentMs: 100, idleMs: 100, responseMs: 6_000 } });
+    expect(await settled(patient.complete(hello))).toMatchObject({ ok: true, ms: 5_000 });
+    const hasty = transport({ providers: [a], retry: false, timeout: { responseMs: 3_000 } });
+    expect(await broken(hasty.complete(hello))).toMatchObject({ code: 'timeout', ms: about(3_000) });
+  });
+
+  it('gives a provider that refuses to stream the time of an answer that is not streamed', async () => {
+    const a = simulated({ name: 'a', fault: 'streaming-refused', firstTokenMs: 5_000 });
+    const llm = transport({ providers: [a], timeout: { firstContentMs: 1_000 } });
+    expect(await settled(llm.complete(hello))).toMatchObject({ ok: true, ms: 5_000 });
+  });
+
+  it.each(['before the first content', 'after it'])('takes empty deltas for no progress, %s', async (when) => {
+    const provider = scripted(async function* (_request, { signal }): AsyncGenerator<Chunk> {
+      if (when === 'after it') yield { type: 'text', text: 'One' };
+      for (;;) {
+        await pause(300, signal);
+        yield { type: 'text', text: '' };
+      }
+    });
+    const llm = transport({ providers: [provider], retry: false, timeout: { firstContentMs: 1_000, idleMs: 1_000 } });
+    expect(await broken(llm.complete(hello), 60_000)).toMatchObject({ code: 'timeout', ms: about(1_000) });
+  });
+
+  it('takes reasoning for progress', async () => {
+    const provider = scripted(async function* (_request, { signal }): AsyncGenerator<Chunk> {
+      for (let second = 0; second < 90; second++) {
+        await pause(1_000, signal);
+        yield { type: 'reasoning', text: 'hm ' };
+      }
+      yield { type: 'text', text: 'Yes' };
+      yield { type: 'finish', finishReason: 'stop', usage: undefined, model: 'm' };
+    });
+    const llm = transport({ providers: [provider], timeout: { firstContentMs: 2_000, idleMs: 2_000 } });
+    expect(await kept(llm.complete(hello))).toMatchObject({ text: 'Yes' });
+  });
+
+  describe('with a deadline', () => {
+    it('takes half of the time that is left when there is another, and blames the provider', async () => {
+      const [a, b] = [simulated({ name: 'a', fault: 'silence-after-headers' }), simulated({ name: 'b' })];
+      const llm = transport({ providers: [a, b] });
+      const result = await settled(llm.complete(hello, { timeoutMs: 4_000 }));
+      expect(result).toMatchObject({ ok: true, ms: about(2_000), value: { provider: 'b' } });
+      expect(result.ok && result.value.attempts[0]?.outcome).toBe('timeout');
+      await kept(llm.complete(hello, { timeoutMs: 4_000 }));
+      await kept(llm.complete(hello, { timeoutMs: 4_000 }));
+      expect(llm.health()[0]).toMatchObject({ circuit: 'open', lastError: 'timeout' });
+      expect(await settled(llm.complete(hello, { timeoutMs: 4_000 }))).toMatchObject({ ok: true, ms: 0 });
+    });
+
+    it('leaves all of it to the last provider, and blames nobody when it is over', async () => {
+      const a = simulated({ name: 'a', fault: 'silence-after-headers' });
+      const llm = transport({ providers: [a] });
+      for (let count = 0; count < 5; count++)
+        expect(await broken(llm.complete(hello, { timeoutMs: 4_000 }))).toMatchObject({
+          code: 'deadline_exceeded',
+          ms: 4_000,
+        });
+      expect([llm.health()[0]?.circuit, requestsAt(a)]).toEqual(['closed', 5]);
+    });
+  });
+
+  describe('with a slow reader', () => {
+    /** 40 chunks of 4 KiB: more than is read ahead. */
+    const long = () =>
+      scripted(async function* (): AsyncGenerator<Chunk> {
+        for (let part = 0; part < 40; part++) yield { type: 'text', text: `${part}`.padEnd(4_096, '.') };
+        yield { type: 'finish', finishReason: 'stop', usage: undefined, model: 'm' };
+      });
+
+    it('stands still while the reader is the one that is waited for', async () => {
+      const llm = transport({ providers: [long()], timeout: { idleMs: 500, abandonedMs: 60_000 } });
+      const stream = await kept(llm.complete({ ...hello, stream: true }));
+      const iterator = stream[Symbol.asyncIterator]();
+      let chunks = 0;
+      for (;;) {
+        const { done, value } = await kept(iterator.next());
+        if (done) break;
+        if (value.type === 'text') chunks += 1;
+        await advance(5_000);
+      }
+      expect(chunks).toBe(40);
+    });
+
+    it('cancels a stream that nobody reads any more', async () => {
+      const llm = transport({ providers: [long()], timeout: { abandonedMs: 3_000 } });
+      const stream = await kept(llm.complete({ ...hello, stream: true }));
+      const iterator = stream[Symbol.asyncIterator]();
+      await advance(2_900);
+      expect(llm.health()[0]?.inFlight).toBe(1);
+      for (let count = 0; count < 3; count++) await kept(iterator.next());
+      await advance(2_900);
+      expect(llm.health()[0]?.inFlight).toBe(1);
+      await advance(200);
+      expect(llm.health()[0]?.inFlight).toBe(0);
+      expect(await broken(stream.completion)).toMatchObject({ code: 'cancelled' });
+      expect(llm.health()[0]?.circuit).toBe('closed');
+    });
+
+    it('needs no reader for an answer that fits into what is read ahead', async () => {
+      const llm = transport({ providers: [simulated({ name: 'a' })], timeout: { abandonedMs: 100 } });
+      const stream = await kept(llm.complete({ ...hello, stream: true }));
+      await advance(10_000);
+      expect((await kept(readAll(stream))).text).toBe(answerTo('Hello'));
+    });
+  });
+
+  it('can be left out: then only the deadline ends a silence', async () => {
+    const a = simulated({ name: 'a', fault: 'silence-after-headers' });
+    const llm = transport({ providers: [a, simulated({ name: 'b' })], timeout: false });
+    const call = watch(llm.complete(hello, { timeoutMs: 3_600_000 }));
+    await advance(3_000_000);
+    expect(call.result).toBeUndefined();
+    await advance(600_000);
+    await flush();
+    expect(given(call.result)).toMatchObject({ ok: false, code: 'deadline_exceeded' });
+  });
+
+  it('counts against the circuit', async () => {
+    const a = simulated({ name: 'a', fault: 'silence-after-headers' });
+    const llm = transport({ providers: [a], timeout: { firstContentMs: 100 } });
+    const error = await broken(llm.complete(hello, { timeoutMs: 30_000 }));
+    expect(asked(error).length).toBeGreaterThanOrEqual(3);
+    expect(llm.health()[0]?.circuit).not.toBe('closed');
+  });
+});
