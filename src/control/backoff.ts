@@ -1,6 +1,6 @@
 /** Full jitter: any wait up to an exponentially growing bound is as likely as another, so that clients spread out. */
 export interface BackoffOptions {
-  /** Milliseconds, the bound of the first wait. @default 200 */
+  /** Milliseconds, the bound of the first wait. @default 500 */
   readonly baseMs?: number;
   /** Milliseconds. @default 20_000 */
   readonly maxMs?: number;
@@ -14,7 +14,7 @@ export interface BackoffOptions {
 export function fullJitter(
   round: number,
   random: number,
-  { baseMs = 200, maxMs = 20_000 }: BackoffOptions = {},
+  { baseMs = 500, maxMs = 20_000 }: BackoffOptions = {},
 ): number {
   return random * Math.min(maxMs, baseMs * 2 ** (round - 1));
 }
