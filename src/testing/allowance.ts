@@ -6,7 +6,7 @@ import type { Limits } from '../core/types.ts';
 export interface EnforcedLimits extends Limits {
   /** Share of a minute's allowance that may be used at once. @default 1 */
   readonly burstRatio?: number;
-  /** Tells of limits: `x-ratelimit-*` on answers and `retry-after` on 429s. @default true */
+  /** Tells of limits: by headers on answers, and on 429s when to come back. @default true */
   readonly headers?: boolean;
 }
 
@@ -21,6 +21,15 @@ export interface Refusal {
   readonly limit: 'requests' | 'tokens' | 'concurrency';
   /** Milliseconds until the same request would be let in; `undefined` for concurrency: nobody knows. */
   readonly retryAfterMs: number | undefined;
+}
+
+/** How one limit stands, as headers tell it. */
+export interface LimitReading {
+  readonly key: BucketKey;
+  readonly perMinute: number;
+  readonly remaining: number;
+  /** Milliseconds until all of it is there again. */
+  readonly fullInMs: number;
 }
 
 /** Fills by `perMinute`, holds `perMinute × burstRatio`. */
@@ -59,7 +68,7 @@ class Bucket {
   }
 }
 
-type BucketKey = 'requestsPerMinute' | 'tokensPerMinute' | 'inputTokensPerMinute' | 'outputTokensPerMinute';
+export type BucketKey = 'requestsPerMinute' | 'tokensPerMinute' | 'inputTokensPerMinute' | 'outputTokensPerMinute';
 
 const bucketKeys: readonly BucketKey[] = [
   'requestsPerMinute',
@@ -98,21 +107,15 @@ export class Allowance {
     return undefined;
   }
 
-  /** OpenAI's rate-limit headers: limits, what remains, and Go durations until the bucket is full again. */
-  headers(now: number): Record<string, string> {
-    const headers: Record<string, string> = {};
-    if (this.#limits.headers === false) return headers;
-    for (const [key, unit] of [
-      ['requestsPerMinute', 'requests'],
-      ['tokensPerMinute', 'tokens'],
-    ] as const) {
-      const bucket = this.#buckets.get(key);
-      if (bucket === undefined) continue;
-      headers[`x-ratelimit-limit-${unit}`] = String(bucket.perMinute);
-      headers[`x-ratelimit-remaining-${unit}`] = String(Math.max(0, Math.floor(bucket.level(now))));
-      headers[`x-ratelimit-reset-${unit}`] = goDuration(bucket.msUntilFull(now));
-    }
-    return headers;
+  /** How the limits stand; nothing when headers are off. */
+  readings(now: number): LimitReading[] {
+    if (this.#limits.headers === false) return [];
+    return [...this.#buckets].map(([key, bucket]) => ({
+      key,
+      perMinute: bucket.perMinute,
+      remaining: Math.max(0, Math.floor(bucket.level(now))),
+      fullInMs: bucket.msUntilFull(now),
+    }));
   }
 }
 

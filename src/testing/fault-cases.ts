@@ -3,6 +3,7 @@
 import { errorTable } from '../core/errors.ts';
 import type { ErrorCode } from '../core/types.ts';
 import { errorCodeOf, type Fault, type StatusFault } from './faults.ts';
+import type { WireName } from './incoming.ts';
 
 /** A status error with a few words fewer. */
 function status(code: number, fields: Omit<StatusFault, 'kind' | 'status'> = {}): Fault {
@@ -143,7 +144,23 @@ export interface FaultCase {
   readonly code: ErrorCode | undefined;
   /** Whether a healthy backup can answer instead, as long as nothing was delivered: by the judgement that goes with `code`. */
   readonly recoverable: boolean;
+  /** The wires on which it happens. Asked for on another one, it comes as the nearest that there is. */
+  readonly wires: readonly WireName[];
 }
+
+const allWires: readonly WireName[] = ['openai', 'anthropic', 'google'];
+
+/** Faults that do not happen everywhere: elsewhere there is no such status, header or field, or it is told as another fault is. */
+const happensAt: Partial<Record<FaultName, readonly WireName[]>> = {
+  'http-498': ['openai'],
+  'http-529': ['openai', 'anthropic'],
+  'do-not-retry': ['openai', 'anthropic'],
+  'missing-done': ['openai'],
+  'refusal-field': ['openai'],
+  'rate-limited-ms': ['openai'],
+  'rate-limited-date': ['openai', 'anthropic'],
+  'stream-options-refused': ['openai'],
+};
 
 /** Every named fault, for tests that go through them all. */
 export const faultCases: readonly FaultCase[] = Object.entries(faults).map(([name, fault]) => caseOf(name, fault));
@@ -156,6 +173,7 @@ function caseOf(name: string, fault: Fault): FaultCase {
     strikes: code === undefined ? 'harmless' : hasContent(fault) ? 'afterContent' : 'beforeContent',
     code,
     recoverable: code !== undefined && errorTable[code].retry !== 'never',
+    wires: happensAt[name as FaultName] ?? allWires,
   };
 }
 

@@ -2,7 +2,10 @@
 
 import type { ErrorCode } from '../core/types.ts';
 
-/** The provider's own words about an error: OpenAI's `error` object. */
+/**
+ * The provider's own words about an error, as OpenAI's `error` object. The other wires say what the `code`, the type and the status
+ * mean in words of their own, and quote `message` where they have none.
+ */
 export interface ErrorBody {
   readonly message?: string;
   readonly type?: string;
@@ -27,6 +30,10 @@ export interface StatusFault {
   readonly shouldRetry?: boolean;
   /** A proxy's page instead of JSON. @default false */
   readonly html?: boolean;
+  /** The whole body, as it is: for what a provider says in a form that is not here. `error` is then not sent. */
+  readonly body?: string | { readonly [key: string]: unknown };
+  /** More headers. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Puts the caller's key into the message, as careless gateways do. @default false */
   readonly repeatsKey?: boolean;
   /** Only for requests that stream, or only for those with `stream_options`; others are served. */
@@ -79,15 +86,20 @@ export type Fault =
   /** `stream: true` is answered with one JSON body. */
   | { readonly kind: 'streamIgnored' };
 
-/** The headers by which a status fault tells when, and whether, to come back. */
-export function hintsOf(fault: StatusFault, now: number): Record<string, string> {
+/** The headers by which an error tells when, and whether, to come back. */
+export function hintsOf(
+  hints: readonly RetryAfter[],
+  shouldRetry: boolean | undefined,
+  now: number,
+): Record<string, string> {
   const headers: Record<string, string> = {};
-  const hint = fault.retryAfter;
-  if (hint?.as === 'seconds') headers['retry-after'] = String(Math.ceil(hint.ms / 1_000));
-  if (hint?.as === 'milliseconds') headers['retry-after-ms'] = String(hint.ms);
-  // An HTTP date has whole seconds: rounded up, so that it is never earlier than it should be.
-  if (hint?.as === 'date') headers['retry-after'] = new Date(Math.ceil((now + hint.ms) / 1_000) * 1_000).toUTCString();
-  if (fault.shouldRetry !== undefined) headers['x-should-retry'] = String(fault.shouldRetry);
+  for (const { as, ms } of hints) {
+    if (as === 'seconds') headers['retry-after'] = String(Math.ceil(ms / 1_000));
+    if (as === 'milliseconds') headers['retry-after-ms'] = String(ms);
+    // An HTTP date has whole seconds: rounded up, so that it is never earlier than it should be.
+    if (as === 'date') headers['retry-after'] = new Date(Math.ceil((now + ms) / 1_000) * 1_000).toUTCString();
+  }
+  if (shouldRetry !== undefined) headers['x-should-retry'] = String(shouldRetry);
   return headers;
 }
 

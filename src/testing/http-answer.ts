@@ -3,19 +3,19 @@
 import type { ServerResponse } from 'node:http';
 import type { FinishReason } from '../core/types.ts';
 import type { Recording } from './ledger.ts';
-import { type ChatAnswer, errorBody, event } from './openai-wire.ts';
 import { pause } from './pause.ts';
 import type { Step } from './steps.ts';
+import type { AnswerWriter, Problem, Wire } from './wire.ts';
 
 /** What one exchange needs to be answered. */
 export interface Exchange {
   readonly response: ServerResponse;
   readonly recording: Recording;
-  readonly answer: ChatAnswer;
+  readonly wire: Wire;
+  readonly answer: AnswerWriter;
   /** Aborted when the connection is gone. */
   readonly gone: AbortSignal;
   readonly headers: Record<string, string>;
-  readonly includeUsage: boolean;
   /** Tells that the server, not the client, ends the connection now. */
   cutting(): void;
 }
@@ -27,14 +27,14 @@ const lingerMs = 10;
 export async function streamAnswer(exchange: Exchange, steps: Iterable<Step>): Promise<void> {
   const { response, recording, answer, gone } = exchange;
   const write = async (text: string) => {
-    if (!response.write(text)) await drained(response, gone);
+    if (text !== '' && !response.write(text)) await drained(response, gone);
   };
   for (const step of steps) {
     if (gone.aborted) return;
     switch (step.type) {
       case 'accept':
         recording.accept();
-        sendHead(exchange, 200, 'text/event-stream; charset=utf-8');
+        sendHead(exchange, 200, exchange.wire.contentTypes.stream);
         break;
       case 'opening':
         await write(answer.opening());
@@ -48,20 +48,20 @@ export async function streamAnswer(exchange: Exchange, steps: Iterable<Step>): P
         if (step.piece.type !== 'toolCall') recording.sent();
         break;
       case 'finish':
-        await write(answer.finish(step.finishReason, exchange.includeUsage));
+        await write(answer.finish(step.finishReason));
         recording.whole = true;
         break;
       case 'done':
-        await write(event('[DONE]'));
+        await write(answer.done());
         break;
       case 'error':
-        await write(event(errorBody(step.error)));
+        await write(wireErrorEvent(exchange, step));
         break;
       case 'garbage':
-        await write(event('{"id":"chatcmpl-broken","choices":[{"index":0,"delta":{"content":"brok'));
+        await write(answer.garbage());
         break;
       case 'half':
-        await write(answer.emptyDelta().slice(0, 40));
+        await write(answer.half());
         break;
       default:
         return stop(exchange, step);
@@ -99,12 +99,12 @@ export async function wholeAnswer(exchange: Exchange, steps: Iterable<Step>): Pr
         return sendBody(exchange, 200, '<!-- this is not JSON -->');
       case 'error':
         recording.waive();
-        return sendBody(exchange, step.status, errorBody(step.error));
+        return sendProblem(exchange, step);
       case 'silence':
       case 'reset':
       case 'close':
         if (accepted) {
-          sendHead(exchange, 200, 'application/json');
+          sendHead(exchange, 200, exchange.wire.contentTypes.json);
           if (recording.outputTokens > 0) response.write(halfOf(answer.body(null)));
         }
         return stop(exchange, step.type === 'silence' ? { ...step, heartbeat: 'none' } : step);
@@ -133,7 +133,8 @@ async function stop(
     case 'silence':
       while (!gone.aborted) {
         await pause(step.heartbeat === 'none' ? Number.POSITIVE_INFINITY : step.heartbeatMs, gone);
-        if (!gone.aborted) response.write(step.heartbeat === 'comments' ? ': keep-alive\n\n' : answer.emptyDelta());
+        if (!gone.aborted)
+          response.write(step.heartbeat === 'comments' ? exchange.wire.heartbeat : answer.emptyDelta());
       }
       return;
     case 'reset':
@@ -147,8 +148,34 @@ async function stop(
   }
 }
 
+/** What is wrong, as far as this exchange does not know it already. */
+export type Wrong = Pick<Problem, 'status' | 'error'> &
+  Partial<Pick<Problem, 'hints' | 'shouldRetry' | 'repeatedKey'>> & {
+    /** The status is 200 all the same. */
+    readonly in200?: boolean;
+  };
+
+/** Answers with an error. What a provider says with a 200 is an event when a stream was asked for. */
+export function sendProblem(exchange: Exchange, wrong: Wrong): void {
+  const { wire, recording } = exchange;
+  const { status, headers, body } = wire.error(problemOf(exchange, wrong));
+  if (status === 200 && recording.stream)
+    return sendBody(exchange, 200, wire.errorEvent(body), { 'content-type': wire.contentTypes.stream });
+  sendBody(exchange, wrong.in200 ? 200 : status, body, headers);
+}
+
+function wireErrorEvent(exchange: Exchange, wrong: Wrong): string {
+  const { wire } = exchange;
+  return wire.errorEvent(wire.error(problemOf(exchange, wrong)).body);
+}
+
+function problemOf({ recording }: Exchange, { in200: _, ...wrong }: Wrong): Problem {
+  const { requestId, model, inputTokens } = recording;
+  return { hints: [], ...wrong, requestId, model, inputTokens };
+}
+
 /** Sends status and headers, at once. */
-export function sendHead({ response, recording, headers }: Exchange, status: number, contentType: string): void {
+function sendHead({ response, recording, headers }: Exchange, status: number, contentType: string): void {
   recording.status = status;
   response.writeHead(status, { ...headers, 'content-type': contentType });
   response.flushHeaders();
@@ -156,11 +183,11 @@ export function sendHead({ response, recording, headers }: Exchange, status: num
 
 /** Sends one body with its length. */
 export function sendBody(exchange: Exchange, status: number, body: string, more: Record<string, string> = {}): void {
-  const { response, recording, headers } = exchange;
+  const { response, recording, wire, headers } = exchange;
   recording.status = status;
   response.writeHead(status, {
     ...headers,
-    'content-type': body.startsWith('<html') ? 'text/html' : 'application/json',
+    'content-type': body.startsWith('<html') ? 'text/html' : wire.contentTypes.json,
     'content-length': String(Buffer.byteLength(body)),
     ...more,
   });

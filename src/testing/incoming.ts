@@ -1,5 +1,8 @@
 import type { JsonSchema } from '../core/types.ts';
 
+/** A provider's way to speak: OpenAI's Chat Completions, Anthropic's Messages, or Gemini's generateContent. */
+export type WireName = 'openai' | 'anthropic' | 'google';
+
 /** A tool as the simulated model sees it. */
 export interface IncomingTool {
   readonly name: string;
@@ -8,6 +11,8 @@ export interface IncomingTool {
 
 /** A request as a simulated provider sees it, whichever wire it came by. */
 export interface IncomingRequest {
+  /** The wire it came by; `undefined` in process. */
+  readonly wire?: WireName;
   /** 0 for the first that came. */
   readonly index: number;
   /** Epoch milliseconds. */

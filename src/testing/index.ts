@@ -2,12 +2,14 @@
 
 export { type EnforcedLimits, goDuration } from './allowance.ts';
 export { type AnswerOptions, answerTo, hashOf, randomFrom, tokensOf } from './answer.ts';
+export type { ContractServer } from './contract-bench.ts';
 export { type FaultCase, type FaultChoice, type FaultName, faultCases, faultOf, faults } from './fault-cases.ts';
 export type { FaultPlanOptions, RandomFaults, ScheduledFault } from './fault-plan.ts';
 export { type ErrorBody, errorCodeOf, type Fault, type RetryAfter, type StatusFault } from './faults.ts';
-export type { IncomingRequest, IncomingTool } from './incoming.ts';
+export type { IncomingRequest, IncomingTool, WireName } from './incoming.ts';
 export type { RequestRecord } from './ledger.ts';
 export { type Answer, type AnsweredToolCall, defaultAnswer, sampleOf } from './model.ts';
+export { type ContractCase, type ProviderContractOptions, providerContract } from './provider-contract.ts';
 export { type SimulatedServer, type SimulatedServerOptions, simulatedServer } from './server.ts';
 export type { Duration, ServiceOptions } from './service.ts';
 export { type SimulatedOptions, type SimulatedProvider, simulated } from './simulated.ts';

@@ -1,20 +1,44 @@
 /** OpenAI's Chat Completions on the wire: requests read, bodies and events written. */
 
 import type { FinishReason, JsonSchema } from '../core/types.ts';
-import type { ErrorBody } from './faults.ts';
-import type { IncomingRequest, IncomingTool } from './incoming.ts';
-import type { Piece } from './steps.ts';
+import { goDuration, type LimitReading } from './allowance.ts';
+import { hintsOf } from './faults.ts';
+import type { IncomingTool } from './incoming.ts';
+import { argumentsIn, type Piece, serverError, textIn } from './steps.ts';
+import { type AnswerFacts, type AnswerWriter, type Fields, type HttpCall, numberOf, type Wire } from './wire.ts';
 
-type Fields = { readonly [key: string]: unknown };
+/** OpenAI's Chat Completions, and of all that speak the same. */
+export const openaiWire: Wire = {
+  name: 'openai',
+  contentTypes: { json: 'application/json', stream: 'text/event-stream; charset=utf-8' },
+  heartbeat: ': keep-alive\n\n',
+  read: readChatRequest,
+  complaint: () => undefined,
+  headers: (requestId) => ({
+    'x-request-id': requestId,
+    'openai-processing-ms': '1',
+    'openai-version': '2020-10-01',
+  }),
+  limitHeaders,
+  answer: (facts) => new ChatAnswer(facts),
+  error({ status, error, hints, shouldRetry, repeatedKey }) {
+    const repeated = repeatedKey === undefined ? {} : { message: `Incorrect API key provided: ${repeatedKey}.` };
+    const { message, type, param = null, code = null } = { ...serverError, ...error, ...repeated };
+    return {
+      status,
+      headers: hintsOf(hints, shouldRetry, Date.now()),
+      body: JSON.stringify({ error: { message, type, param, code } }),
+    };
+  },
+  errorEvent: (body) => event(body),
+};
 
 /** A Chat Completions body as the simulated model sees it. */
-export function readChatRequest(
-  body: Fields,
-  headers: IncomingRequest['headers'],
-): Omit<IncomingRequest, 'index' | 'at'> {
+function readChatRequest({ body, headers }: HttpCall): ReturnType<Wire['read']> {
   const messages = Array.isArray(body.messages) ? (body.messages as Fields[]) : [];
   const format = body.response_format as { json_schema?: { schema?: JsonSchema } } | undefined;
   return {
+    wire: 'openai',
     stream: body.stream === true,
     model: typeof body.model === 'string' ? body.model : '',
     prompt: messages.map(({ content }) => textOf(content)).join('\n'),
@@ -29,29 +53,38 @@ export function readChatRequest(
 }
 
 /** True when the stream should end with a chunk of usage. */
-export function wantsUsage(body: unknown): boolean {
+function wantsUsage(body: unknown): boolean {
   return (body as { stream_options?: { include_usage?: unknown } })?.stream_options?.include_usage === true;
 }
 
-/** An error as its JSON body. */
-export function errorBody(error: ErrorBody): string {
-  const { message = 'Something went wrong.', type = 'server_error', param = null, code = null } = error;
-  return JSON.stringify({ error: { message, type, param, code } });
+/** OpenAI's rate-limit headers: limits, what remains, and Go durations until all of it is there again. */
+export function limitHeaders(limits: readonly LimitReading[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const { key, perMinute, remaining, fullInMs } of limits) {
+    const unit = key === 'requestsPerMinute' ? 'requests' : key === 'tokensPerMinute' ? 'tokens' : undefined;
+    if (unit === undefined) continue;
+    headers[`x-ratelimit-limit-${unit}`] = String(perMinute);
+    headers[`x-ratelimit-remaining-${unit}`] = String(remaining);
+    headers[`x-ratelimit-reset-${unit}`] = goDuration(fullInMs);
+  }
+  return headers;
 }
 
 /** One answer, written as `chat.completion.chunk` events or gathered into one `chat.completion`. */
-export class ChatAnswer {
+class ChatAnswer implements AnswerWriter {
   readonly #id: string;
   readonly #model: string;
   readonly #created: number;
   readonly #inputTokens: number;
+  readonly #includeUsage: boolean;
   readonly #pieces: Piece[] = [];
 
-  constructor(facts: { id: string; model: string; created: number; inputTokens: number }) {
-    this.#id = facts.id;
+  constructor(facts: AnswerFacts) {
+    this.#id = `chatcmpl-${facts.requestId.slice(4)}`;
     this.#model = facts.model;
-    this.#created = facts.created;
+    this.#created = Math.floor(facts.at / 1_000);
     this.#inputTokens = facts.inputTokens;
+    this.#includeUsage = wantsUsage(facts.body);
   }
 
   /** The first chunk: a role, and no content. */
@@ -70,25 +103,37 @@ export class ChatAnswer {
   }
 
   /** The terminal event, and the chunk of usage if it was asked for. */
-  finish(finishReason: FinishReason, includeUsage: boolean): string {
-    const usage = includeUsage ? event({ ...this.#envelope(), choices: [], usage: this.#usage() }) : '';
+  finish(finishReason: FinishReason): string {
+    const usage = this.#includeUsage ? event({ ...this.#envelope(), choices: [], usage: this.#usage() }) : '';
     return this.#chunk({}, finishReason) + usage;
+  }
+
+  done(): string {
+    return event('[DONE]');
+  }
+
+  garbage(): string {
+    return event('{"id":"chatcmpl-broken","choices":[{"index":0,"delta":{"content":"brok');
+  }
+
+  half(): string {
+    return this.emptyDelta().slice(0, 40);
   }
 
   /** The whole answer in one body; `null` for one that never finished. */
   body(finishReason: FinishReason | null): string {
     const calls = this.#pieces.filter((piece) => piece.type === 'toolCall');
-    const reasoning = this.#joined('reasoning');
+    const reasoning = textIn(this.#pieces, 'reasoning');
     const message = {
       role: 'assistant',
-      content: this.#joined('text') || (calls.length > 0 ? null : ''),
-      refusal: this.#joined('refusal') || null,
+      content: textIn(this.#pieces, 'text') || (calls.length > 0 ? null : ''),
+      refusal: textIn(this.#pieces, 'refusal') || null,
       ...(reasoning !== '' && { reasoning_content: reasoning }),
       ...(calls.length > 0 && {
         tool_calls: calls.map(({ index, id, name }) => ({
           id,
           type: 'function',
-          function: { name, arguments: this.#argumentsOf(index) },
+          function: { name, arguments: argumentsIn(this.#pieces, index) },
         })),
       }),
     };
@@ -117,16 +162,6 @@ export class ChatAnswer {
     };
   }
 
-  #joined(type: 'text' | 'reasoning' | 'refusal'): string {
-    return this.#pieces.map((piece) => (piece.type === type ? piece.text : '')).join('');
-  }
-
-  #argumentsOf(index: number): string {
-    return this.#pieces
-      .map((piece) => (piece.type === 'arguments' && piece.index === index ? piece.text : ''))
-      .join('');
-  }
-
   #usage(): Fields {
     const made = this.#pieces.filter(({ type }) => type !== 'toolCall').length;
     const reasoning = this.#pieces.filter(({ type }) => type === 'reasoning').length;
@@ -141,7 +176,7 @@ export class ChatAnswer {
 }
 
 /** One server-sent event. */
-export function event(data: Fields | string): string {
+function event(data: Fields | string): string {
   return `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 }
 
@@ -176,8 +211,4 @@ function readTool(tool: Fields): IncomingTool {
 function readToolChoice(choice: unknown): string {
   if (typeof choice === 'string') return choice;
   return (choice as { function?: { name?: string } } | undefined)?.function?.name ?? 'auto';
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
 }

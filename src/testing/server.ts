@@ -1,28 +1,27 @@
-/** A provider on this machine: OpenAI's Chat Completions over HTTP, healthy or with any fault, on the loopback interface. */
+/** A provider on this machine: three wires over HTTP, healthy or with any fault, on the loopback interface. */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { EnforcedLimits, Refusal } from './allowance.ts';
+import type { EnforcedLimits } from './allowance.ts';
 import { type FaultChoice, faultOf } from './fault-cases.ts';
-import { type ErrorBody, hintsOf, type StatusFault } from './faults.ts';
-import { type Exchange, sendBody, streamAnswer, wholeAnswer } from './http-answer.ts';
+import { answerRequest } from './http-exchange.ts';
 import type { RequestRecord } from './ledger.ts';
-import { ChatAnswer, errorBody, readChatRequest, wantsUsage } from './openai-wire.ts';
 import { Service, type ServiceOptions } from './service.ts';
-import { serverError } from './steps.ts';
 
 export interface SimulatedServerOptions extends ServiceOptions {
   /** Kept with 429s. @default none */
   readonly limits?: EnforcedLimits;
-  /** The one key that is accepted; others get 401. @default any key, or none */
+  /** The one key that is accepted, however it is sent; others are refused. @default any key, or none */
   readonly requireKey?: string;
+  /** More headers, sent with every answer: Anthropic, say, sends `retry-after` with successes too. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A running simulated server. */
 export interface SimulatedServer extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`: what Anthropic's SDK wants as `baseURL`, and Google's as `httpOptions.baseUrl`. */
   readonly url: string;
-  /** `url` and `/v1`: what an SDK wants. */
+  /** `url` and `/v1`: what OpenAI's SDK wants. */
   readonly baseURL: string;
   /** One record for each request, in the order in which they came. */
   readonly requests: readonly RequestRecord[];
@@ -45,7 +44,12 @@ export interface SimulatedServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts a simulated provider on a free port of 127.0.0.1. */
+/**
+ * Starts a simulated provider on a free port of 127.0.0.1. It speaks three wires, told apart by path: OpenAI's Chat Completions
+ * (`POST …/chat/completions`), Anthropic's Messages (`POST …/messages`) and Gemini's (`POST …/models/MODEL:generateContent` and
+ * `:streamGenerateContent`, always as server-sent events). Answers, faults, limits and books are the same on all of them, each in
+ * that wire's own form.
+ */
 export async function simulatedServer(options: SimulatedServerOptions = {}): Promise<SimulatedServer> {
   const service = new Service(options, options.limits);
   const sockets = new Set<Socket>();
@@ -136,111 +140,4 @@ async function listen(http: Server, port: number, tries = 100): Promise<void> {
   if (error.code !== 'EADDRINUSE' || tries <= 1) throw error;
   await new Promise((resolve) => setTimeout(resolve, 10));
   return listen(http, port, tries - 1);
-}
-
-async function answerRequest(
-  service: Service,
-  options: SimulatedServerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const body = await readJson(request);
-  if (response.destroyed) return;
-  const key = request.headers.authorization?.replace(/^Bearer /, '') ?? '';
-  const { request: incoming, recording } = service.open(readChatRequest(body ?? {}, keptHeaders(request)));
-
-  const gone = new AbortController();
-  let cut = false;
-  response.on('close', () => {
-    service.ledger.end(recording, !response.writableEnded && !cut);
-    gone.abort();
-  });
-  const exchange: Exchange = {
-    response,
-    recording,
-    gone: gone.signal,
-    includeUsage: wantsUsage(body),
-    answer: new ChatAnswer({
-      id: `chatcmpl-${recording.requestId.slice(4)}`,
-      model: incoming.model,
-      created: Math.floor(incoming.at / 1_000),
-      inputTokens: recording.inputTokens,
-    }),
-    headers: { 'x-request-id': recording.requestId, 'openai-processing-ms': '1', 'openai-version': '2020-10-01' },
-    cutting: () => {
-      cut = true;
-    },
-  };
-
-  if (body === undefined)
-    return sendBody(exchange, 400, errorBody({ ...invalid, message: 'Could not parse the body.' }));
-  if (request.method !== 'POST' || !request.url?.split('?')[0]?.endsWith('/chat/completions'))
-    return sendBody(
-      exchange,
-      404,
-      errorBody({ ...invalid, message: `Invalid URL (${request.method} ${request.url})` }),
-    );
-  if (options.requireKey !== undefined && key !== options.requireKey)
-    return sendBody(
-      exchange,
-      401,
-      errorBody({ ...invalid, code: 'invalid_api_key', message: 'Incorrect API key provided.' }),
-    );
-
-  const { fault, refusal, headers, steps } = service.decide(incoming, recording);
-  Object.assign(exchange.headers, headers);
-  if (refusal !== undefined) return sendRefusal(exchange, refusal);
-  if (fault?.kind === 'status') return sendStatus(exchange, fault, key);
-  if (fault?.kind === 'errorIn200') return sendBody(exchange, 200, errorBody(fault.error ?? serverError));
-  const answer = incoming.stream && fault?.kind !== 'streamIgnored' ? streamAnswer : wholeAnswer;
-  return answer(exchange, steps());
-}
-
-const invalid: ErrorBody = { type: 'invalid_request_error' };
-
-function sendStatus(exchange: Exchange, fault: StatusFault, key: string): void {
-  const page = `<html><head><title>${fault.status}</title></head><body><h1>${fault.status} from the proxy</h1></body></html>`;
-  const message = fault.repeatsKey ? `Incorrect API key provided: ${key}.` : fault.error?.message;
-  const body = fault.html
-    ? page
-    : errorBody({ ...serverError, ...fault.error, ...(message !== undefined && { message }) });
-  sendBody(exchange, fault.status, body, hintsOf(fault, Date.now()));
-}
-
-function sendRefusal(exchange: Exchange, { limit, retryAfterMs }: Refusal): void {
-  const hints: Record<string, string> = {};
-  if (retryAfterMs !== undefined) {
-    hints['retry-after'] = String(Math.ceil(retryAfterMs / 1_000));
-    hints['retry-after-ms'] = String(retryAfterMs);
-  }
-  const error = { type: limit, code: 'rate_limit_exceeded', message: `Rate limit reached for ${limit}.` };
-  sendBody(exchange, 429, errorBody(error), hints);
-}
-
-const credentials = new Set([
-  'authorization',
-  'cookie',
-  'api-key',
-  'x-api-key',
-  'x-goog-api-key',
-  'proxy-authorization',
-]);
-
-function keptHeaders(request: IncomingMessage): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers))
-    if (!credentials.has(name) && value !== undefined) kept[name] = String(value);
-  return kept;
-}
-
-/** The body as an object; `undefined` when it is not JSON. Ends also when the client leaves half-way. */
-async function readJson(request: IncomingMessage): Promise<{ readonly [key: string]: unknown } | undefined> {
-  const parts: Buffer[] = [];
-  try {
-    for await (const part of request) parts.push(part as Buffer);
-    const value: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'));
-    return typeof value === 'object' && value !== null ? (value as { readonly [key: string]: unknown }) : undefined;
-  } catch {
-    return undefined;
-  }
 }

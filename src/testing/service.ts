@@ -1,7 +1,7 @@
 /** What the simulated server and the simulated provider have in common: everything but the wire. */
 
 import type { Limits } from '../core/types.ts';
-import { Allowance, type EnforcedLimits, type Refusal } from './allowance.ts';
+import { Allowance, type EnforcedLimits, type LimitReading, type Refusal } from './allowance.ts';
 import { hashOf, randomFrom, tokensOf } from './answer.ts';
 import { FaultPlan, type FaultPlanOptions } from './fault-plan.ts';
 import type { Fault } from './faults.ts';
@@ -33,7 +33,8 @@ export interface Turn {
   readonly fault: Fault | undefined;
   /** Set when a limit turns the request away. */
   readonly refusal: Refusal | undefined;
-  readonly headers: Record<string, string>;
+  /** How the limits stand after it. */
+  readonly limits: readonly LimitReading[];
   steps(): Generator<Step>;
 }
 
@@ -79,8 +80,8 @@ export class Service {
       refusal = this.#allowance.admit(cost, this.ledger.inFlight - 1, Date.now());
     }
     if (refusal === undefined) recording.fault = fault;
-    const headers = this.#allowance.headers(Date.now());
-    return { recording, fault, refusal, headers, steps: () => stepsOf(answer, fault, this.#pace(request.index)) };
+    const limits = this.#allowance.readings(Date.now());
+    return { recording, fault, refusal, limits, steps: () => stepsOf(answer, fault, this.#pace(request.index)) };
   }
 
   #answer(request: IncomingRequest): Answer {

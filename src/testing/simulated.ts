@@ -3,10 +3,11 @@
 import type { Chunk, CompletionRequest, Context, Limits, Provider, ProviderAnswer, Traits } from '../core/types.ts';
 import type { EnforcedLimits } from './allowance.ts';
 import type { FaultChoice } from './fault-cases.ts';
-import { hintsOf } from './faults.ts';
+import { hintsOf, type StatusFault } from './faults.ts';
 import { errorOf, gather, readRequest, refusedBy, throwIfAborted, walk } from './in-process.ts';
 import type { IncomingRequest } from './incoming.ts';
 import type { Recording, RequestRecord } from './ledger.ts';
+import { limitHeaders } from './openai-wire.ts';
 import { Service, type ServiceOptions } from './service.ts';
 
 export interface SimulatedOptions extends ServiceOptions {
@@ -72,14 +73,17 @@ export function simulated(options: SimulatedOptions = {}): SimulatedProvider {
     let ended = false;
     try {
       throwIfAborted(signal);
-      const { fault, refusal, headers, steps } = service.decide(incoming, recording);
+      const { fault, refusal, limits, steps } = service.decide(incoming, recording);
       const fields = fieldsOf(recording);
       const accepted = (more: Record<string, string> = {}) =>
-        context.received({ providerRequestId: recording.requestId, headers: Object.entries({ ...headers, ...more }) });
+        context.received({
+          providerRequestId: recording.requestId,
+          headers: Object.entries({ ...limitHeaders(limits), ...more }),
+        });
       const error = refusal !== undefined ? refusedBy(refusal, fields) : errorOf(fault, fields);
       if (error !== undefined) {
         recording.status = error.status ?? 200;
-        accepted(fault?.kind === 'status' ? hintsOf(fault, Date.now()) : {});
+        accepted(fault?.kind === 'status' ? hintsOfFault(fault) : {});
         throw error;
       }
       yield* walk(steps(), { recording, signal, model, fields, accepted });
@@ -120,4 +124,8 @@ export function simulated(options: SimulatedOptions = {}): SimulatedProvider {
     setFault: (fault) => service.plan.set(fault),
     setLimits: (limits) => service.setLimits(limits),
   };
+}
+
+function hintsOfFault({ retryAfter, shouldRetry }: StatusFault): Record<string, string> {
+  return hintsOf(retryAfter === undefined ? [] : [retryAfter], shouldRetry, Date.now());
 }

@@ -58,6 +58,25 @@ export function countTokens(pieces: readonly Piece[]): number {
   return pieces.filter(({ type }) => type !== 'toolCall').length;
 }
 
+/** All the text of one type in an answer's pieces. */
+export function textIn(pieces: readonly Piece[], type: 'text' | 'reasoning' | 'refusal'): string {
+  return pieces.map((piece) => (piece.type === type ? piece.text : '')).join('');
+}
+
+/** The arguments of one tool call, as JSON. */
+export function argumentsIn(pieces: readonly Piece[], index: number): string {
+  return pieces.map((piece) => (piece.type === 'arguments' && piece.index === index ? piece.text : '')).join('');
+}
+
+/** The arguments of one tool call; `undefined` as long as they are not whole. */
+export function inputIn(pieces: readonly Piece[], index: number): unknown {
+  try {
+    return JSON.parse(argumentsIn(pieces, index)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 /** What a provider does for one request. Status errors are not in here: with those, no answer begins. */
 export function* stepsOf(answer: Answer, fault: Fault | undefined, pace: Pace): Generator<Step> {
   if (fault?.kind === 'refused' || (fault?.kind === 'reset' && fault.at === 'beforeHeaders'))

@@ -6,20 +6,27 @@ import type { Failures } from './failures.ts';
  * @throws TransportError `empty_response` when there is nothing, `truncated` when the JSON stops in the middle, else `bad_response`
  */
 export function parseAnswer(text: string, failures: Failures): Readonly<Record<string, unknown>> {
+  const parsed = parseJson(text, failures);
+  const value = Array.isArray(parsed) && parsed.length === 1 ? parsed[0] : parsed;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw failures.of('bad_response', 'answered with JSON that is not an object');
+  return value as Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The JSON in the body of a successful answer, whatever it is.
+ * @throws TransportError `empty_response` when there is nothing, `truncated` when the JSON stops in the middle, else `bad_response`
+ */
+export function parseJson(text: string, failures: Failures): unknown {
   if (text.trim() === '') throw failures.of('empty_response', 'answered with an empty body');
   if (isMarkup(text)) throw failures.of('bad_response', 'answered with a web page instead of JSON');
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw isCutOff(text)
       ? failures.of('truncated', 'ended its answer in the middle of the JSON')
       : failures.of('bad_response', 'answered with something that is not JSON');
   }
-  if (Array.isArray(value) && value.length === 1) value = value[0];
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw failures.of('bad_response', 'answered with JSON that is not an object');
-  return value as Readonly<Record<string, unknown>>;
 }
 
 /** True when JSON stops inside a string, an object or an array. */

@@ -52,7 +52,7 @@ export function readErrorBody(body: unknown): ErrorFacts {
   const parsed = typeof body === 'string' ? (parsedText(body) ?? body) : body;
   const found: Found = { message: '', texts: [], codes: new Set(), quotas: [], flagged: false };
   if (typeof parsed === 'string') {
-    if (!isMarkup(parsed)) noteText(parsed.trim(), found);
+    noteText(parsed.trim(), found);
   } else visit(parsed, found, 0);
   return {
     message: found.message,
@@ -116,7 +116,8 @@ function visit(value: unknown, found: Found, depth: number): void {
 }
 
 function noteText(text: string, found: Found): void {
-  if (text === '') return;
+  // An SDK gives a proxy's web page as its error's message.
+  if (text === '' || isMarkup(text)) return;
   if (found.message === '') found.message = text;
   found.texts.push(text);
 }

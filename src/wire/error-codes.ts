@@ -39,12 +39,13 @@ const meanings: Readonly<Partial<Record<ErrorCode, string>>> = {
   unsupported: `
     model_not_found DeploymentNotFound not_found_error model_decommissioned model_not_available
     model_deprecated unsupported_model unknown_model ResourceNotFoundException NOT_FOUND invalid_model
-    model_not_supported OperationNotSupported UNIMPLEMENTED AI_NoSuchModelError
+    model_not_supported OperationNotSupported UNIMPLEMENTED image_dimensions_too_large AI_NoSuchModelError
     AI_UnsupportedFunctionalityError MODEL_NOT_FOUND`,
   permission: `
     permission_error PERMISSION_DENIED permission_denied AccessDeniedException
     unsupported_country_region_territory access_denied forbidden SERVICE_DISABLED API_KEY_SERVICE_BLOCKED
-    API_KEY_HTTP_REFERRER_BLOCKED API_KEY_IP_ADDRESS_BLOCKED project_denied model_access_denied`,
+    API_KEY_HTTP_REFERRER_BLOCKED API_KEY_IP_ADDRESS_BLOCKED project_denied model_access_denied
+    organization_on_hold cmek_key_disabled cmek_key_network_blocked`,
   server_error: `
     timeout_error request_timeout DEADLINE_EXCEEDED ModelTimeoutException gateway_timeout
     server_error api_error internal_error internal_server_error INTERNAL InternalServerException

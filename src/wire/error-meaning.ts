@@ -70,6 +70,7 @@ function tooMany({ facts, text, headers, now }: ErrorEvidence, codes: Codes, tol
   if (codes.has('overloaded')) return { code: 'overloaded', retryAfterMs: told };
   if (quotas.some((quota) => /per-?_?(?:day|month)/i.test(quota)))
     return { code: 'quota_exhausted', retryAfterMs: told };
+  if (texts.noQuota.test(text)) return { code: 'quota_exhausted' };
   if (texts.tooLargeForLimit.test(text)) return { code: 'context_length_exceeded' };
   if (told === undefined && texts.money.test(text)) return { code: 'quota_exhausted' };
   if (texts.longWindow.test(text) && !(told !== undefined && told <= refillingMs))
@@ -107,7 +108,8 @@ function badRequest({ facts, text }: ErrorEvidence, codes: Codes, told: number |
   if (codes.has('bad_response')) return { code: 'bad_response' };
   if (codes.has('unsupported') || texts.modelUnknown.test(text) || texts.modelLacks.test(text))
     return { code: 'unsupported' };
-  if (codes.has('permission') || texts.elsewhereOnly.test(text)) return { code: 'permission' };
+  if (codes.has('permission') || texts.elsewhereOnly.test(text) || texts.accountClosed.test(text))
+    return { code: 'permission' };
   return { code: 'invalid_request' };
 }
 

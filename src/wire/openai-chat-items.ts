@@ -29,6 +29,8 @@ export class ChatItems {
   #reason: string | undefined;
   #usage: Usage | undefined;
   #model = '';
+  /** The text in the last item. */
+  itemText = '';
 
   constructor(failures: Failures) {
     this.#failures = failures;
@@ -49,6 +51,7 @@ export class ChatItems {
     const text = textOf(delta.content);
     const reasoning = reasoningOf(delta);
     const tools = Array.isArray(delta.tool_calls) && delta.tool_calls.length > 0;
+    this.itemText = text;
     this.#text += text;
     this.#reasoning += reasoning;
     this.#tools ||= tools;

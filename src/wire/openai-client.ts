@@ -53,7 +53,7 @@ const harmless = new Set(['api-version', 'apiversion', 'user-agent', 'content-ty
  * The credentials that a client is using now, for taking them out of messages: its keys, the values of its default headers and
  * query, and what its address carries.
  */
-export function secretsOfClient(client: OpenAIClient): string[] {
+export function secretsOfClient(client: { readonly baseURL: string }): string[] {
   const fields = fieldsOf(client);
   const options = fieldsOf(fields._options);
   const secrets = new Set<string>();

@@ -19,6 +19,11 @@ export class SseReader implements AsyncIterable<SseEvent> {
     return this.#truncated;
   }
 
+  /** JSON between the events, which is none of theirs: see `SseParser`. */
+  get stray(): string {
+    return this.#parser.stray;
+  }
+
   /** The next events, at least one; `undefined` at the end. Rejects with whatever broke the connection. */
   async read(): Promise<readonly SseEvent[] | undefined> {
     for (;;) {

@@ -18,6 +18,15 @@ export class SseParser {
   #afterCr = false;
   #event = '';
   #data: string | undefined;
+  #stray = '';
+
+  /**
+   * Lines that look like JSON and belong to no event, at most 16,000 characters: a server that breaks off with a bare error body,
+   * as Google's do, writes it there. All of it is here once the stream has ended.
+   */
+  get stray(): string {
+    return this.#stray;
+  }
 
   /** The events that end within `bytes`. */
   push(bytes: Uint8Array): SseEvent[] {
@@ -30,6 +39,7 @@ export class SseParser {
    */
   end(): boolean {
     const rest = this.#line + this.#decoder.decode();
+    this.#keepStray(rest);
     const cutLine = rest !== '' && !rest.startsWith(':');
     return cutLine || this.#data !== undefined || this.#event !== '';
   }
@@ -77,9 +87,17 @@ export class SseParser {
     } else if (text.startsWith('event', from)) {
       const value = fieldValue(text, from + 5, to);
       if (value !== undefined) this.#event = value;
-    }
+    } else this.#keepStray(text, from, to);
+  }
+
+  #keepStray(text: string, from = 0, to = text.length): void {
+    if (jsonStarts.includes(text.charAt(from)) && this.#stray.length < 16_000)
+      this.#stray += `${text.slice(from, to)}\n`;
   }
 }
+
+/** How a line of JSON can begin, and no field of an event does. */
+const jsonStarts: readonly string[] = ['{', '}', '[', ']', '"', ' ', '\t', ','];
 
 /** What stands after the field's name, without the colon and one space; `undefined` when the name goes on. */
 function fieldValue(text: string, from: number, to: number): string | undefined {

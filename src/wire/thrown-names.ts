@@ -25,6 +25,7 @@ const names: ReadonlyMap<string, ErrorCode> = new Map([
   ['AI_LoadAPIKeyError', 'authentication'],
   ['OAuthError', 'authentication'],
   ['SubjectTokenProviderError', 'authentication'],
+  ['WorkloadIdentityError', 'authentication'],
   ['AI_NoSuchModelError', 'unsupported'],
   ['AI_UnsupportedFunctionalityError', 'unsupported'],
   ['AI_InvalidPromptError', 'invalid_request'],
@@ -34,7 +35,12 @@ const names: ReadonlyMap<string, ErrorCode> = new Map([
 const sentences: readonly (readonly [RegExp, ErrorCode])[] = [
   [/missing finish_reason|stream ended without producing|request ended without sending any chunks/i, 'truncated'],
   [/did not receive done or success response in stream|incomplete json segment at the end/i, 'truncated'],
+  [
+    /could not resolve authentication method|the `apikey` function (?:failed|must)|^profile ".{0,80}" could not be/i,
+    'authentication',
+  ],
   [/failed to get token from '.{1,40}' function|missing credentials/i, 'authentication'],
+  [/could not load the default credentials|googleAuth is unset/i, 'authentication'],
 ];
 
 /** What an error's name or sentence says, when it is one that is made for exactly one thing. */

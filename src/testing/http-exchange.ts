@@ -1,0 +1,138 @@
+/** One HTTP exchange: which wire it is on, whether it is let in, and how it is answered. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Refusal } from './allowance.ts';
+import { anthropicWire } from './anthropic-wire.ts';
+import { type ErrorBody, hintsOf, type RetryAfter, type StatusFault } from './faults.ts';
+import { googleWire } from './google-wire.ts';
+import { type Exchange, sendBody, sendProblem, streamAnswer, wholeAnswer } from './http-answer.ts';
+import { openaiWire } from './openai-wire.ts';
+import type { Service } from './service.ts';
+import { serverError } from './steps.ts';
+import type { Wire } from './wire.ts';
+
+/** What of a server's options concerns one exchange. */
+export interface ExchangeOptions {
+  readonly requireKey?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers one HTTP request, on the wire that its path belongs to. */
+export async function answerRequest(
+  service: Service,
+  options: ExchangeOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = await readJson(request);
+  if (response.destroyed) return;
+  const path = request.url?.split('?')[0] ?? '';
+  const { wire, served } = wireOf(path);
+  const call = { path, body: body ?? {}, headers: keptHeaders(request) };
+  const { request: incoming, recording } = service.open(wire.read(call));
+
+  const gone = new AbortController();
+  let cut = false;
+  response.on('close', () => {
+    service.ledger.end(recording, !response.writableEnded && !cut);
+    gone.abort();
+  });
+  const exchange: Exchange = {
+    response,
+    recording,
+    gone: gone.signal,
+    wire,
+    answer: wire.answer({
+      requestId: recording.requestId,
+      model: incoming.model,
+      at: incoming.at,
+      inputTokens: recording.inputTokens,
+      body,
+    }),
+    headers: { ...wire.headers(recording.requestId), ...options.headers },
+    cutting: () => {
+      cut = true;
+    },
+  };
+
+  const refuse = (status: number, error: ErrorBody) =>
+    sendProblem(exchange, { status, error: { type: 'invalid_request_error', ...error } });
+  if (body === undefined) return refuse(400, { message: 'Could not parse the body.' });
+  if (request.method !== 'POST' || !served)
+    return refuse(404, { message: `Invalid URL (${request.method} ${request.url})` });
+  const key = keyOf(request);
+  if (options.requireKey !== undefined && key !== options.requireKey)
+    return refuse(401, { code: 'invalid_api_key', message: 'Incorrect API key provided.' });
+  const complaint = wire.complaint(body);
+  if (complaint !== undefined) return refuse(400, { message: complaint });
+
+  const { fault, refusal, limits, steps } = service.decide(incoming, recording);
+  Object.assign(exchange.headers, wire.limitHeaders(limits, Date.now()));
+  if (refusal !== undefined) return sendRefusal(exchange, refusal);
+  if (fault?.kind === 'status') return sendStatus(exchange, fault, key);
+  if (fault?.kind === 'errorIn200')
+    return sendProblem(exchange, { status: 500, error: fault.error ?? serverError, in200: true });
+  const answer = incoming.stream && fault?.kind !== 'streamIgnored' ? streamAnswer : wholeAnswer;
+  return answer(exchange, steps());
+}
+
+function sendStatus(exchange: Exchange, fault: StatusFault, key: string): void {
+  const { status, error = {}, html, body, retryAfter, shouldRetry, repeatsKey } = fault;
+  Object.assign(exchange.headers, fault.headers);
+  const hints = retryAfter === undefined ? [] : [retryAfter];
+  const page = `<html><head><title>${status}</title></head><body><h1>${status} from the proxy</h1></body></html>`;
+  const given = html ? page : typeof body === 'object' ? JSON.stringify(body) : body;
+  if (given !== undefined) return sendBody(exchange, status, given, hintsOf(hints, shouldRetry, Date.now()));
+  sendProblem(exchange, { status, error, hints, shouldRetry, repeatedKey: repeatsKey ? key : undefined });
+}
+
+function sendRefusal(exchange: Exchange, { limit, retryAfterMs: ms }: Refusal): void {
+  const hints: RetryAfter[] = [];
+  if (ms !== undefined) hints.push({ as: 'seconds', ms }, { as: 'milliseconds', ms });
+  const error = { type: limit, code: 'rate_limit_exceeded', message: `Rate limit reached for ${limit}.` };
+  sendProblem(exchange, { status: 429, error, hints });
+}
+
+/** The wire that a path belongs to, and whether it is one that is served there. */
+function wireOf(path: string): { readonly wire: Wire; readonly served: boolean } {
+  if (path.includes('/messages')) return { wire: anthropicWire, served: path.endsWith('/messages') };
+  if (/\/models\/[^/]+:/.test(path)) return { wire: googleWire, served: /:(?:g|streamG)enerateContent$/.test(path) };
+  return { wire: openaiWire, served: path.endsWith('/chat/completions') };
+}
+
+function keyOf({ headers, url }: IncomingMessage): string {
+  const given =
+    headers['api-key'] ??
+    headers['x-api-key'] ??
+    headers['x-goog-api-key'] ??
+    headers.authorization?.replace(/^Bearer /, '');
+  return String(given ?? new URLSearchParams(url?.split('?')[1]).get('key') ?? '');
+}
+
+const credentials = new Set([
+  'authorization',
+  'cookie',
+  'api-key',
+  'x-api-key',
+  'x-goog-api-key',
+  'proxy-authorization',
+]);
+
+function keptHeaders(request: IncomingMessage): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers))
+    if (!credentials.has(name) && value !== undefined) kept[name] = String(value);
+  return kept;
+}
+
+/** The body as an object; `undefined` when it is not JSON. Ends also when the client leaves half-way. */
+async function readJson(request: IncomingMessage): Promise<{ readonly [key: string]: unknown } | undefined> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of request) parts.push(part as Buffer);
+    const value: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'));
+    return typeof value === 'object' && value !== null ? (value as { readonly [key: string]: unknown }) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+import { streamingRefused } from '../core/errors.ts';
+import { onAbort, reasonOf } from '../core/signals.ts';
+import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
+import { readErrorBody } from './error-body.ts';
+import type { GeminiAnswer } from './google-answer.ts';
+import {
+  type GeminiAttempt,
+  type GeminiEndpoint,
+  geminiAnswer,
+  geminiAttempt,
+  type OpenGemini,
+  openGemini,
+  readWhole,
+} from './google-call.ts';
+import { chunksOf } from './openai-chat-answer.ts';
+import type { SseEvent } from './sse.ts';
+import { SseReader } from './sse-reader.ts';
+import { isUnstreamed, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
+
+/** Milliseconds that a finished answer waits for the end of its stream, and for which the rest of it is then read. */
+const drainMs = 1_000;
+
+/**
+ * Asks for a stream. Nothing is sent before the first `next()`; `return()` closes the socket at once, also while a chunk is
+ * awaited.
+ */
+export function streamGemini(
+  endpoint: GeminiEndpoint,
+  request: CompletionRequest,
+  context: Context,
+): AsyncIterableIterator<Chunk> {
+  return streamAttempt(context.signal, (reading) => {
+    return chunks(geminiAttempt(endpoint, request, context, reading.signal), reading);
+  });
+}
+
+async function* chunks(attempt: GeminiAttempt, reading: StreamAttempt): AsyncGenerator<Chunk, void, undefined> {
+  const { endpoint, failures, fork } = attempt;
+  try {
+    if (!endpoint.state.streams)
+      throw streamingRefused(`${endpoint.name} does not stream`, { provider: endpoint.name });
+    const opened = await openGemini(attempt, true);
+    if (await isUnstreamed(opened.bytes, opened.contentType, fork.signal, failures)) {
+      const answer = await readWhole(opened.bytes, attempt);
+      endpoint.state.streams = false;
+      reading.complete = true;
+      yield* chunksOf(answer);
+    } else yield* events(opened, attempt, reading);
+  } finally {
+    fork.release();
+  }
+}
+
+async function* events(
+  { bytes }: OpenGemini,
+  attempt: GeminiAttempt,
+  reading: StreamAttempt,
+): AsyncGenerator<Chunk, void, undefined> {
+  const { context, fork } = attempt;
+  const reader = new SseReader(bytes);
+  const answer = geminiAnswer(attempt);
+  const stop = onAbort(fork.signal, () => {
+    if (!reading.complete) bytes.cancel();
+  });
+  let late: NodeJS.Timeout | undefined;
+  try {
+    for (;;) {
+      const batch = await nextEvents(reader, answer, attempt);
+      if (batch === undefined) break;
+      for (const { event, data } of batch) if (isMeant(event, data)) yield* answer.pushText(data);
+      // Older models say in every chunk why they will have ended, so only the end of the stream is the end. It is not waited for long.
+      if (answer.finished) late ??= setTimeout(() => bytes.cancel(), drainMs);
+    }
+    throwIfStray(reader, answer, attempt);
+    const finish = answer.end();
+    context.received({ raw: answer.raw() });
+    reading.complete = true;
+    yield finish;
+  } finally {
+    clearTimeout(late);
+    stop();
+    // A stream that is over is read out in the background: cancelling it would close a connection that is still good.
+    if (reading.complete) bytes.drain(drainMs);
+    else bytes.cancel();
+  }
+}
+
+async function nextEvents(
+  reader: SseReader,
+  answer: GeminiAnswer,
+  { fork, failures }: GeminiAttempt,
+): Promise<readonly SseEvent[] | undefined> {
+  const { signal } = fork;
+  try {
+    const batch = await reader.read();
+    if (signal.aborted) throw reasonOf(signal);
+    return batch;
+  } catch (error) {
+    if (signal.aborted) throw reasonOf(signal);
+    // Only the good-bye was lost.
+    if (answer.finished) return undefined;
+    throw failures.thrown(error);
+  }
+}
+
+/** Google breaks a stream off with an error as an event, or as a bare body between the events. */
+function throwIfStray(reader: SseReader, answer: GeminiAnswer, { failures }: GeminiAttempt): void {
+  if (answer.finished || !/"error"/.test(reader.stray)) return;
+  const { body, known } = readErrorBody(reader.stray);
+  if (known && typeof body === 'object') throw failures.inBand(body, { partial: answer.partial });
+}
+
+/** Gemini names no events; pings of proxies are left out, as is the good-bye that gateways borrow from OpenAI. */
+function isMeant(event: string, data: string): boolean {
+  return event !== 'ping' && data.trim() !== '' && data !== '[DONE]';
+}
