@@ -12,7 +12,7 @@ const inARow = 3;
 /** A probe that has no content after this has failed. */
 const probeMs = 10_000;
 /** Probes while nobody serves: never further apart than this share of `maxOpenMs`, so that service is back soon after theirs. */
-const unservedShare = 0.6;
+const unservedShare = 0.8;
 
 interface Lease {
   readonly generation: number;

@@ -1,4 +1,4 @@
-import { TransportError } from '../core/errors.ts';
+import { failed, TransportError } from '../core/errors.ts';
 import { forkSignal } from '../core/signals.ts';
 import { longestTimerMs } from '../core/time.ts';
 import type { Middleware } from '../core/types.ts';
@@ -17,16 +17,18 @@ export function deadline(): Middleware {
 
       const fork = forkSignal(context.signal);
       const timer = setTimeout(() => fork.abort(exceeded()), Math.min(left, longestTimerMs));
-      const stop = (): void => {
+      const stop = (error?: TransportError): void => {
         clearTimeout(timer);
+        // Nobody above can stop any more what is still under way below once the fork is released.
+        if (error !== undefined) fork.abort(error);
         fork.release();
       };
       try {
         const reply = await next(request, context.fork({ signal: fork.signal }));
-        void reply.done.then(stop);
+        void reply.done.then((outcome) => stop(outcome.ok ? undefined : outcome.error));
         return reply;
       } catch (error) {
-        stop();
+        stop(failed(error));
         throw error;
       }
     };

@@ -1,10 +1,12 @@
 import PQueue from 'p-queue';
+import { MovingAverage } from '../control/moving-average.ts';
 import { QueueDiscipline } from '../control/queue-discipline.ts';
 import { RateBuckets, type TokenCost } from '../control/rate-buckets.ts';
 import { alternatives, waitedMs, watched } from '../core/context.ts';
 import { TransportError } from '../core/errors.ts';
 import { estimateTokens } from '../core/estimate.ts';
 import type { Health, ProviderHealth } from '../core/health.ts';
+import { itinerary } from '../core/itinerary.ts';
 import { hold } from '../core/reply.ts';
 import { onAbort, reasonOf } from '../core/signals.ts';
 import { longestTimerMs, now } from '../core/time.ts';
@@ -16,6 +18,8 @@ const coldWindow = 2;
 const coldPatienceMs = 2_000;
 /** Milliseconds of a provider's own estimate when it refuses without saying for how long. */
 const parkMs = 1_000;
+/** Milliseconds after which the estimate of how long a slot is taken has forgotten most of what it knew. */
+const turnDecayMs = 30_000;
 
 /**
  * Sends only what a provider takes: so many at once, so many requests and tokens a minute. Who has to wait waits in a bounded line,
@@ -33,19 +37,21 @@ export function rateLimit(options: RateLimitOptions, health: ProviderHealth, all
       const waiter = gate.waiter(request, context);
       const settle = (outcome: Outcome): void => gate.settle(waiter, outcome, context);
       try {
-        const reply = await hold(
+        return await hold(
           (task) => gate.run(waiter, task),
-          () =>
-            next(
-              request,
-              watched(context.with(waitedMs.of(gate.sent(waiter, context))), { content: () => gate.warm() }),
-            ),
+          async () => {
+            const attempt = context.with(waitedMs.of(gate.sent(waiter, context)));
+            try {
+              const reply = await next(request, watched(attempt, { content: () => gate.warm() }));
+              void reply.done.then(settle);
+              return reply;
+            } catch (error) {
+              // In the task, while the slot is still held: what the provider said is known before the next one is sent.
+              if (TransportError.is(error)) settle({ ok: false, error });
+              throw error;
+            }
+          },
         );
-        void reply.done.then(settle);
-        return reply;
-      } catch (error) {
-        if (waiter.startedAt !== undefined && TransportError.is(error)) settle({ ok: false, error });
-        throw error;
       } finally {
         waiter.stop();
       }
@@ -67,6 +73,8 @@ interface Waiter {
   readonly cost: TokenCost;
   readonly enteredAt: number;
   readonly hasAlternative: boolean;
+  /** Milliseconds that it may wait for the provider to come back. */
+  readonly patienceMs: number;
   readonly queueClass: Context['priority'];
   /** Takes the waiter out of the line. Detached once it runs: else p-queue would give the slot away although the work goes on. */
   readonly controller: AbortController;
@@ -90,6 +98,10 @@ class FlowGate {
   #firstSentAt: number | undefined;
   #ids = 0;
   #parks = 0;
+  #parkedAt = Number.NEGATIVE_INFINITY;
+  /** How long an answered call keeps its slot, and when one was last taken or given back. */
+  readonly #turn = new MovingAverage(turnDecayMs);
+  #lastTurnAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
 
@@ -134,6 +146,7 @@ class FlowGate {
       cost: estimateTokens(request),
       enteredAt: now(),
       hasAlternative: context.get(alternatives) > 0,
+      patienceMs: Math.min(context.get(itinerary).patienceMs, context.deadline - Date.now()),
       queueClass: context.priority,
       controller,
       startedAt: undefined,
@@ -150,6 +163,7 @@ class FlowGate {
     try {
       return await this.#queue.add(task, options as never);
     } finally {
+      this.#lastTurnAt = now();
       this.#count();
     }
   }
@@ -159,6 +173,7 @@ class FlowGate {
     waiter.startedAt = now();
     waiter.debited = true;
     this.#firstSentAt ??= waiter.startedAt;
+    this.#lastTurnAt = waiter.startedAt;
     this.#buckets.debit(waiter.cost, waiter.startedAt);
     this.#steer();
     this.#count();
@@ -185,8 +200,12 @@ class FlowGate {
       if (usage !== undefined) this.#buckets.trueUp(waiter.cost, usage, now());
       if (!outcome.ok && outcome.error.blame === 'transport') this.#buckets.refund(waiter.cost, now());
     }
-    if (outcome.ok) this.#parks = 0;
-    else this.#judge(outcome.error, context);
+    if (outcome.ok) {
+      this.#parks = 0;
+      this.#turn.add(now() - (waiter.startedAt ?? now()), now());
+    } else {
+      this.#judge(outcome.error, waiter, context);
+    }
     this.#steer();
   }
 
@@ -198,10 +217,16 @@ class FlowGate {
       this.#evict(waiter, new TransportError('closed', 'The transport was closed'));
   }
 
-  #judge(error: TransportError, context: Context): void {
+  #judge(error: TransportError, waiter: Waiter, context: Context): void {
     if (error.provider !== this.#health.name) return;
     if (error.code === 'rate_limited') {
-      this.#parks += 1;
+      // Attempts that were under way together are told the same thing once each.
+      const news = (waiter.startedAt ?? 0) > this.#parkedAt;
+      if (!news && error.retryAfterMs === undefined) return;
+      if (news) {
+        this.#parks += 1;
+        this.#parkedAt = now();
+      }
       const until =
         Date.now() +
         (error.retryAfterMs ?? Math.min(60_000, parkMs * 2 ** (this.#parks - 1)) * (0.75 + Math.random() / 2));
@@ -220,7 +245,9 @@ class FlowGate {
 
   #enter(run: Run, waiter: Waiter): void {
     if (waiter.controller.signal.aborted) throw waiter.controller.signal.reason;
-    if (this.#line.size >= this.#maxQueued) {
+    const atOnce =
+      this.#line.size === 0 && this.#queue.pending < this.#queue.concurrency && this.#heldMs(waiter.cost) <= 0;
+    if (this.#line.size >= this.#maxQueued && !atOnce) {
       throw new TransportError(
         'queue_full',
         `${this.#line.size} calls wait for ${this.#health.name} already; nothing was sent`,
@@ -232,6 +259,7 @@ class FlowGate {
     }
     this.#line.enter(waiter.id, waiter.queueClass, { run, waiter });
     this.#health.queued = this.#line.size;
+    if (this.#cold && this.#firstSentAt !== undefined) this.#beImpatient();
     // p-queue starts a task as soon as this returns, unless it is paused.
     this.#steer(true);
   }
@@ -240,7 +268,7 @@ class FlowGate {
   #steer(entering = false): void {
     const next = this.#line.peek();
     if (next === undefined) return;
-    const waitMs = Math.max(this.#health.parkedUntil - Date.now(), this.#buckets.waitMs(next.waiter.cost, now()));
+    const waitMs = this.#heldMs(next.waiter.cost);
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (waitMs > 0) {
@@ -253,16 +281,23 @@ class FlowGate {
     }
   }
 
-  /** A provider was parked, quarantined or released, or its circuit changed: who can go elsewhere does. */
+  /** Milliseconds for which nothing may be sent: 0 or less is none. */
+  #heldMs(cost: TokenCost): number {
+    return Math.max(this.#health.parkedUntil - Date.now(), this.#buckets.waitMs(cost, now()));
+  }
+
+  /** A provider was parked, quarantined or released, or its circuit changed: who can go elsewhere does, or cannot wait so long. */
   #changed(): void {
     if (this.#line.size === 0) return;
     const unavailable = this.#health.unavailable();
     if (unavailable === undefined) return this.#steer();
     for (const { waiter } of [...this.#line]) {
       if (unavailable === 'quarantined') this.#evict(waiter, this.#health.refusal());
-      else if (waiter.hasAlternative) {
-        const code = unavailable === 'parked' ? 'rate_limited' : 'circuit_open';
-        this.#evict(waiter, this.#left(code, unavailable === 'parked' ? 'was parked' : 'is failing'));
+      else if (unavailable === 'parked') {
+        const inTime = this.#health.parkedUntil - Date.now() < waiter.patienceMs - (now() - waiter.enteredAt);
+        if (waiter.hasAlternative || !inTime) this.#evict(waiter, this.#left('rate_limited', 'was parked'));
+      } else if (waiter.hasAlternative) {
+        this.#evict(waiter, this.#left('circuit_open', 'is failing'));
       }
     }
     this.#steer();
@@ -297,6 +332,8 @@ class FlowGate {
 
   #count(): void {
     this.#health.queued = this.#line.size;
+    // Nobody is left to look for.
+    if (this.#line.size === 0) clearTimeout(this.#timer);
   }
 
   #estimateWaitMs(): number {
@@ -305,8 +342,11 @@ class FlowGate {
     const slots = this.#queue.concurrency;
     if (this.#queue.pending < slots) return bucketMs;
     if (this.#cold) return Math.max(bucketMs, this.#coldWaitMs());
-    const turnMs = this.#health.firstContentMs ?? 1_000;
-    return Math.max(bucketMs, ((this.#line.size + 1) / slots) * turnMs);
+    const turnMs = this.#turn.value ?? this.#health.firstContentMs ?? 1_000;
+    const quietMs = now() - this.#lastTurnAt;
+    // When no slot has come free for much longer than it should have, nobody knows how long it will be.
+    const stuckMs = quietMs > (2 * turnMs) / slots ? quietMs : 0;
+    return Math.max(bucketMs, stuckMs, ((this.#line.size + 1) / slots) * turnMs);
   }
 
   /** Nobody knows how long the first answer takes; the longer it has taken, the longer it may. */

@@ -38,7 +38,7 @@ export function retry(options: RetryOptions, place: RetryPlace): Middleware {
       } catch (error) {
         rounds.end();
         // p-retry rejects with the signal's bare reason.
-        throw context.signal.aborted ? reasonOf(context.signal) : rounds.verdict(error);
+        throw context.signal.aborted ? rounds.aborted(reasonOf(context.signal)) : rounds.verdict(error);
       }
     };
   };
@@ -90,7 +90,13 @@ class Rounds {
     const paid = this.#purse === 'paid';
     this.#sent = this.#context.attempts.length;
     this.#hop = { probe: false };
-    const hops = { tried: this.#tried, givenUp: this.#givenUp, last: this.#last, hop: this.#hop };
+    const hops = {
+      tried: this.#tried,
+      givenUp: this.#givenUp,
+      last: this.#last,
+      patienceMs: this.#maxWaitMs - this.#waitedMs,
+      hop: this.#hop,
+    };
     const reply = await next(request, this.#context.with(itinerary.of(hops)));
     this.#purse = 'free';
     void reply.done.then(({ ok }) => {
@@ -114,6 +120,12 @@ class Rounds {
   end(): void {
     if (this.#purse === 'paid') this.#place.quota.refund();
     this.#purse = 'free';
+  }
+
+  /** The error of a call that was stopped: a deadline says what it was spent on. */
+  aborted(reason: TransportError): TransportError {
+    if (reason.code !== 'deadline_exceeded' || this.#lastError === undefined) return reason;
+    return withFields(reason, { cause: this.#lastError });
   }
 
   /** The error to reject with. */

@@ -1,22 +1,34 @@
-import { TransportError } from '../core/errors.ts';
+import { failed, TransportError } from '../core/errors.ts';
 import { replyFrom } from '../core/reply.ts';
-import type { Completion, CompletionRequest, Middleware, Schema } from '../core/types.ts';
+import type { Completion, CompletionRequest, Middleware, Outcome, Schema } from '../core/types.ts';
 
 /**
- * Holds a unary answer against the request's schema: `completion.object` is the validated value, and an answer that does not fit
- * rejects `schema_mismatch`. Streams pass as they are: their reader has the text before anything could be judged.
+ * Holds the answer against the request's schema: `completion.object` is the validated value, and an answer that does not fit is
+ * `schema_mismatch`. The reader of a stream has the text before anything can be judged; there the whole, `stream.completion`, rejects.
  */
 export function validate(): Middleware {
   return function validate(next) {
     return async (request, context) => {
       const reply = await next(request, context);
-      if (request.schema === undefined || request.stream === true) return reply;
-      const outcome = await reply.done;
-      if (!outcome.ok) throw outcome.error;
-      if (outcome.completion.toolCalls.length > 0) return reply;
-      return replyFrom({ ...outcome.completion, object: await objectOf(outcome.completion, request.schema) });
+      const { schema } = request;
+      if (schema === undefined) return reply;
+      const done = reply.done.then((outcome) => judged(outcome, schema));
+      if (request.stream === true) return { ...reply, done };
+      const outcome = await done;
+      if (outcome.ok) return replyFrom(outcome.completion);
+      throw outcome.error;
     };
   };
+}
+
+async function judged(outcome: Outcome, schema: NonNullable<CompletionRequest['schema']>): Promise<Outcome> {
+  // A model that asks for a tool has not answered yet.
+  if (!outcome.ok || outcome.completion.toolCalls.length > 0) return outcome;
+  try {
+    return { ok: true, completion: { ...outcome.completion, object: await objectOf(outcome.completion, schema) } };
+  } catch (error) {
+    return { ok: false, error: failed(error) };
+  }
 }
 
 async function objectOf(completion: Completion, option: NonNullable<CompletionRequest['schema']>): Promise<unknown> {

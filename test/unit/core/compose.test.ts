@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { compose, guarded } from '../../../src/core/compose.ts';
 import { OptionsError, TransportError } from '../../../src/core/errors.ts';
 import { replyFrom } from '../../../src/core/reply.ts';
@@ -69,7 +69,10 @@ describe("a user's middleware", () => {
 
   it('is blamed for what it rejects with, also when that is no error', async () => {
     const handler = guarded(() => () => Promise.reject('nope'))(served, mount);
-    await expect(handler(request, aContext())).rejects.toMatchObject({ code: 'middleware', cause: { message: 'nope' } });
+    await expect(handler(request, aContext())).rejects.toMatchObject({
+      code: 'middleware',
+      cause: { message: 'nope' },
+    });
   });
 
   it('may throw a TransportError of its own, which passes as it is', async () => {
@@ -98,5 +101,33 @@ describe("a user's middleware", () => {
   ])('is refused when it is put in place if it returns no handler (%s)', (_, layer) => {
     expect(() => guarded(layer as never)(served, mount)).toThrow(OptionsError);
     expect(() => guarded(layer as never)(served, mount)).toThrow('handler (request, context)');
+  });
+
+  it('that never settles does not outlast its deadline by more than a moment', async () => {
+    vi.useFakeTimers();
+    try {
+      const controller = new AbortController();
+      const handler = guarded(() => () => new Promise(() => {}))(served, mount);
+      const call = handler(request, aContext().fork({ signal: controller.signal }));
+      const outcome = call.catch((error: TransportError) => error.code);
+      controller.abort(new TransportError('deadline_exceeded', 'The time for the call is over'));
+      await vi.advanceTimersByTimeAsync(10_000);
+      await expect(outcome).resolves.toBe('deadline_exceeded');
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('may still answer in another way when its call was stopped', async () => {
+    const controller = new AbortController();
+    const late = replyFrom(completionOf());
+    const handler = guarded(() => async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return late;
+    })(served, mount);
+    const call = handler(request, aContext().fork({ signal: controller.signal }));
+    controller.abort(new TransportError('deadline_exceeded', 'The time for the call is over'));
+    await expect(call).resolves.toBe(late);
   });
 });

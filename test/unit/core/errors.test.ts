@@ -92,10 +92,9 @@ describe('a TransportError', () => {
   it('has what it is given, and a judgement of its own if it is given one', () => {
     const partial = { text: 'He', toolCalls: [], reasoning: undefined };
     const attempts = [attempt()];
-    const fields = {
-      ...{ retry: 'elsewhere', blame: 'caller', provider: 'one', status: 503, providerRequestId: 'r' },
-      ...{ retryAfterMs: 5, transactionId: 't', attempts, partial },
-    } as const;
+    const judgements = { retry: 'elsewhere', blame: 'caller' } as const;
+    const facts = { provider: 'one', status: 503, providerRequestId: 'r', retryAfterMs: 5, transactionId: 't' };
+    const fields = { ...judgements, ...facts, attempts, partial };
     const error = new TransportError('overloaded', 'busy', fields);
     expect(error).toMatchObject({ name: 'TransportError', code: 'overloaded', message: 'busy', ...fields });
     expect(error).toBeInstanceOf(Error);
@@ -178,7 +177,11 @@ describe('what is kept of a cause', () => {
     ['a number', 7, { name: 'number', message: '7' }],
     ['null', null, { name: 'object', message: 'null' }],
     ['a plain object', { message: 'it broke', body: key }, { name: 'object', message: 'it broke' }],
-    ['an object without a prototype', Object.assign(Object.create(null), { message: 'm' }), { name: 'object', message: 'm' }],
+    [
+      'an object without a prototype',
+      Object.assign(Object.create(null), { message: 'm' }),
+      { name: 'object', message: 'm' },
+    ],
     ['an error class of its own', new (class OwnError extends Error {})('m'), { name: 'OwnError', message: 'm' }],
     ['an error with a numeric code', Object.assign(new Error('m'), { code: 7 }), { name: 'Error', message: 'm' }],
     ['a symbol', Symbol('s'), { name: 'symbol', message: 'Symbol(s)' }],
@@ -232,7 +235,8 @@ describe('other makers of errors', () => {
     const refusal = streamingRefused('not this model', { status: 400 });
     expect(refusal).toMatchObject({ code: 'unsupported', status: 400 });
     expect(isStreamingRefused(refusal)).toBe(true);
-    for (const other of [new TransportError('unsupported', 'x'), null, 'x']) expect(isStreamingRefused(other)).toBe(false);
+    for (const other of [new TransportError('unsupported', 'x'), null, 'x'])
+      expect(isStreamingRefused(other)).toBe(false);
   });
 
   it('failed makes a bug of whatever is no TransportError', () => {

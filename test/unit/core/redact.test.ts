@@ -40,6 +40,7 @@ describe('credentials in a text', () => {
     ['authorization=Basic dXNlcjpwYXNz', 'dXNlcjpwYXNz'],
     ['{"x-api-key":"hunter22"}', 'hunter22'],
     ["headers['api-key'] = 'hunter22'", 'hunter22'],
+    ['Malformed header: "Bearer hunter2hunter"', 'hunter2'],
     ['The API key provided is hunter22 and it is wrong', 'hunter22'],
     ['GET https://host/v1?key=hunter22&alt=sse', 'hunter22'],
     ['access_token: hunter22', 'hunter22'],

@@ -36,7 +36,9 @@ describe('the words of a request', () => {
   });
 
   it('do without the input of a tool call that has none', () => {
-    const messages = [{ role: 'assistant', content: 'x', toolCalls: [{ id: '1', name: 'n', input: undefined }] }] as const;
+    const messages = [
+      { role: 'assistant', content: 'x', toolCalls: [{ id: '1', name: 'n', input: undefined }] },
+    ] as const;
     expect(wordsOf({ messages })).toEqual(['x', '']);
   });
 });

@@ -1,26 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
 import { forkSignal, onAbort, raceAbort, reasonOf } from '../../../src/core/signals.ts';
-import { flush, unhandledIn } from './support.ts';
+import { flush, listenersOf, unhandledIn } from './support.ts';
 
 const late = new TransportError('deadline_exceeded', 'late');
-
-/** How many listeners a signal has. */
-function counted(signal: AbortSignal) {
-  let count = 0;
-  const { addEventListener, removeEventListener } = signal;
-  const added = new Set<unknown>();
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    if (!added.has(args[1])) count += 1;
-    added.add(args[1]);
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    if (added.delete(args[1])) count -= 1;
-    removeEventListener.apply(signal, args);
-  };
-  return () => count;
-}
 
 describe('why a signal was aborted', () => {
   it('is the error, when it is one of ours', () => {
@@ -35,7 +18,10 @@ describe('why a signal was aborted', () => {
       code: 'cancelled',
       cause: { name: 'RangeError', message: 'shut' },
     });
-    expect(reasonOf(AbortSignal.abort('user left'))).toMatchObject({ code: 'cancelled', cause: { message: 'user left' } });
+    expect(reasonOf(AbortSignal.abort('user left'))).toMatchObject({
+      code: 'cancelled',
+      cause: { message: 'user left' },
+    });
   });
 });
 
@@ -64,7 +50,7 @@ describe('a forked signal', () => {
 
   it('follows no more once it is released, and leaves no listener', () => {
     const parent = new AbortController();
-    const listeners = counted(parent.signal);
+    const listeners = listenersOf(parent.signal);
     const fork = forkSignal(parent.signal);
     expect(listeners()).toBe(1);
     fork.release();
@@ -110,7 +96,7 @@ describe('listening for an abort', () => {
 describe('racing a promise against a signal', () => {
   it('has the outcome of the promise, and leaves no listener', async () => {
     const { signal } = new AbortController();
-    const listeners = counted(signal);
+    const listeners = listenersOf(signal);
     expect(await raceAbort(Promise.resolve(1), signal)).toBe(1);
     await expect(raceAbort(Promise.reject(late), signal)).rejects.toBe(late);
     await flush();

@@ -54,7 +54,10 @@ describe('reading a stream', () => {
 
   it('throws where it breaks, in both ways of reading', async () => {
     const broken = () => new Source(text('a')).fail(reset);
-    await expect(readText(streamOf(broken()).text)).rejects.toMatchObject({ code: 'connection', partial: { text: 'a' } });
+    await expect(readText(streamOf(broken()).text)).rejects.toMatchObject({
+      code: 'connection',
+      partial: { text: 'a' },
+    });
     const chunks = streamOf(broken());
     await expect(
       (async () => {

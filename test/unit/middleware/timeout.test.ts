@@ -43,20 +43,26 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 describe('timeout', () => {
-  it.each([false, true])('notices that no first content comes (stream: %s), and closes the connection', async (stream) => {
-    const a = simulated({ name: 'a', fault: 'silence-after-headers' });
-    const llm = transport({ providers: [a], retry: false, timeout: { firstContentMs: 2_000 } });
-    const error = await broken(llm.complete({ ...hello, stream } as never));
-    expect(error).toMatchObject({ code: 'timeout', provider: 'a', blame: 'provider', ms: about(2_000) });
-    expect(a.requests[0]?.closedByClientAt).toBe(Date.now());
-  });
+  it.each([false, true])(
+    'notices that no first content comes (stream: %s), and closes the connection',
+    async (stream) => {
+      const a = simulated({ name: 'a', fault: 'silence-after-headers' });
+      const llm = transport({ providers: [a], retry: false, timeout: { firstContentMs: 2_000 } });
+      const error = await broken(llm.complete({ ...hello, stream } as never));
+      expect(error).toMatchObject({ code: 'timeout', provider: 'a', blame: 'provider', ms: about(2_000) });
+      expect(a.requests[0]?.closedByClientAt).toBe(Date.now());
+    },
+  );
 
   it('waits a minute for the first content and half a minute between chunks, by default', async () => {
     const quiet = transport({ providers: [simulated({ fault: 'silence-before-headers' })], retry: false });
     expect(await broken(quiet.complete(hello))).toMatchObject({ code: 'timeout', ms: about(60_000) });
     const stalled = transport({ providers: [simulated({ fault: 'stall' })], retry: false });
     expect(await broken(stalled.complete(hello))).toMatchObject({ code: 'timeout', ms: about(30_000) });
-    const slow = transport({ providers: [simulated({ fault: 'silence-before-headers', streaming: false })], retry: false });
+    const slow = transport({
+      providers: [simulated({ fault: 'silence-before-headers', streaming: false })],
+      retry: false,
+    });
     expect(await broken(slow.complete(hello))).toMatchObject({ code: 'timeout', ms: about(600_000) });
   });
 

@@ -1,0 +1,406 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { watched } from '../../../src/core/context.ts';
+import { endpoint } from '../../../src/core/endpoint.ts';
+import { streamingRefused, TransportError } from '../../../src/core/errors.ts';
+import { mapError } from '../../../src/core/reply.ts';
+import type { Chunk, Context, Provider } from '../../../src/core/types.ts';
+import {
+  aCall,
+  aHealth,
+  answer,
+  aProvider,
+  finish,
+  flush,
+  listenersOf,
+  readAll,
+  reasoning,
+  Source,
+  text,
+} from './support.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const request = { prompt: 'The prompt has more than sixteen characters.' };
+
+/** An endpoint of a provider, and a call at it. */
+function at(fields: Partial<Provider>, options: { signal?: AbortSignal } = {}) {
+  const provider = aProvider(fields);
+  const call = aCall(options);
+  const { health, firstContent, chunkGap } = aHealth(provider);
+  const handler = endpoint(provider, health);
+  const { context, above } = call;
+  const ask = (within = context) => handler(request, within);
+  return { ...call, above, context, provider, health, firstContent, chunkGap, handler, ask };
+}
+
+const never = () => new Promise<never>(() => {});
+
+describe('a streamed answer at the endpoint', () => {
+  it('is answered with its first content and done with its finish', async () => {
+    const source = new Source(text('Hel'));
+    const { ask, health } = at({ stream: () => source });
+    const reply = await ask();
+    expect(health.inFlight).toBe(1);
+    source.push(text('lo'), finish);
+    const { text: read } = await readAll(reply.chunks);
+    expect(read).toBe('Hello');
+    expect(await reply.done).toMatchObject({
+      ok: true,
+      completion: {
+        ...{ text: 'Hello', toolCalls: [], finishReason: 'stop', usage: { inputTokens: 1, outputTokens: 2 } },
+        ...{ provider: 'one', model: 'm-1', transactionId: 'transaction-1', resumed: false, object: undefined },
+        attempts: [{ number: 1, outcome: 'ok' }],
+      },
+    });
+    expect(health.inFlight).toBe(0);
+  });
+
+  it('is truncated, and says by whom, when it ends without a finish', async () => {
+    const { ask, call } = at({ stream: () => new Source(text('Hel')).end() });
+    const reply = await ask();
+    const { error } = await readAll(reply.chunks);
+    const outcome = await reply.done;
+    expect(error).toMatchObject({ code: 'truncated', provider: 'one', partial: { text: 'Hel' } });
+    expect(outcome.ok ? undefined : outcome.error).toBe(error);
+    expect(call.attempts[0]?.outcome).toBe('truncated');
+  });
+
+  it('breaks with one error, the same for its reader and for the layers, whoever changes it above', async () => {
+    for (const code of ['connection', 'cancelled', 'deadline_exceeded'] as const) {
+      const controller = new AbortController();
+      const source = new Source(text('Hel'));
+      const { ask } = at({ stream: () => source }, { signal: controller.signal });
+      let changes = 0;
+      const reply = mapError(await ask(), (error) => {
+        changes += 1;
+        return new TransportError('stream_interrupted', 'x', { cause: error, partial: error.partial });
+      });
+      if (code === 'connection') source.fail(new TransportError(code, 'reset'));
+      else controller.abort(new TransportError(code, 'over'));
+      const { error } = await readAll(reply.chunks);
+      const outcome = await reply.done;
+      expect(outcome.ok ? undefined : outcome.error).toBe(error);
+      expect(error).toMatchObject({ partial: { text: 'Hel' }, cause: { code, provider: 'one' } });
+      expect(changes).toBe(1);
+    }
+  });
+
+  it('is empty when it is nothing but a normal end, or nothing but reasoning', async () => {
+    for (const chunks of [[], [reasoning('hm')]]) {
+      const { ask } = at({ stream: () => new Source(...chunks, finish) });
+      const error = await ask().then(
+        async (reply) => (await readAll(reply.chunks)).error,
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toMatchObject({ code: 'empty_response', provider: 'one' });
+    }
+  });
+
+  it('is not empty with only tool calls, only raw items, or cut off at its length', async () => {
+    const cut: Chunk = { ...(finish as Extract<Chunk, { type: 'finish' }>), finishReason: 'length' };
+    const toolCall: Chunk = { type: 'toolCall', toolCall: { id: '1', name: 'look', input: {} } };
+    for (const chunks of [
+      [toolCall, finish],
+      [{ type: 'raw', value: 1 } as const, finish],
+      [reasoning('hm'), cut],
+    ]) {
+      const { ask } = at({ stream: () => new Source(...chunks) });
+      expect(await (await ask()).done).toMatchObject({ ok: true });
+    }
+  });
+
+  it('is a refusal by its finish reason, with what had come', async () => {
+    const refusal: Chunk = { ...(finish as Extract<Chunk, { type: 'finish' }>), finishReason: 'content_filter' };
+    const { ask } = at({ stream: () => new Source(text('I'), refusal) });
+    expect(await (await ask()).done).toMatchObject({
+      ok: false,
+      error: { code: 'content_filtered', provider: 'one', partial: { text: 'I' } },
+    });
+    const alone = at({ stream: () => new Source(refusal) });
+    await expect(alone.ask()).rejects.toMatchObject({ code: 'content_filtered' });
+  });
+
+  it('measures the time to the first content and the gaps after it', async () => {
+    const source = new Source();
+    const { ask, firstContent, chunkGap, call } = at({ stream: () => source });
+    const asking = ask();
+    await vi.advanceTimersByTimeAsync(120);
+    source.push(text('a'));
+    await asking;
+    await vi.advanceTimersByTimeAsync(30);
+    source.push(text('b'));
+    await flush();
+    await vi.advanceTimersByTimeAsync(10);
+    source.push(finish);
+    await flush();
+    expect(firstContent.samples.map(Math.round)).toEqual([120]);
+    expect(chunkGap.samples.map(Math.round)).toEqual([30]);
+    expect(call.attempts[0]).toMatchObject({ firstContentMs: 120, durationMs: 160 });
+  });
+
+  it('tells its watchers what it waits for', async () => {
+    const source = new Source();
+    const { ask, context } = at({ stream: () => source });
+    const told: string[] = [];
+    const asking = ask(
+      watched(context, {
+        waiting: (wire) => told.push(`waiting ${wire}`),
+        content: () => told.push('content'),
+        paused: () => told.push('paused'),
+      }),
+    );
+    source.push(text('x'.repeat(70_000)));
+    await asking;
+    await flush();
+    expect(told).toEqual(['waiting stream', 'content', 'paused']);
+  });
+
+  it('estimates the usage when the provider does not tell it', async () => {
+    const chunk: Chunk = { type: 'finish', finishReason: 'stop', usage: undefined, model: '' };
+    const { ask, call } = at({ stream: () => new Source(text('x'.repeat(40)), chunk) });
+    const outcome = await (await ask()).done;
+    expect(outcome).toMatchObject({ ok: true, completion: { usage: undefined, model: 'm-1' } });
+    expect(call.attempts[0]).toMatchObject({
+      usage: { inputTokens: Math.ceil(request.prompt.length / 4), outputTokens: 10 },
+      usageEstimated: true,
+    });
+  });
+
+  it('stops with the reason as soon as the signal aborts, although the adapter never moves', async () => {
+    const controller = new AbortController();
+    const source = new Source();
+    const { ask, health } = at({ stream: () => source }, { signal: controller.signal });
+    const asking = ask();
+    controller.abort(new TransportError('deadline_exceeded', 'over'));
+    await expect(asking).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    expect(health.inFlight).toBe(0);
+    expect(source.returns).toBe(1);
+  });
+
+  it('stops at once when the signal was aborted before', async () => {
+    const { ask, health } = at({ stream: () => new Source() }, { signal: AbortSignal.abort() });
+    await expect(ask()).rejects.toMatchObject({ code: 'cancelled' });
+    expect(health.inFlight).toBe(0);
+  });
+
+  it('closes the connection of an adapter when its reader leaves, and aborts its signal', async () => {
+    let context: Context | undefined;
+    const source = new Source(text('a'));
+    const { ask, call } = at({
+      stream: (_, inner) => {
+        context = inner;
+        return source;
+      },
+    });
+    const reply = await ask();
+    for await (const _ of reply.chunks) break;
+    expect(source.returns).toBe(1);
+    expect(context?.signal.aborted).toBe(true);
+    expect(call.attempts[0]?.outcome).toBe('cancelled');
+  });
+
+  it('takes what an aborted SDK makes of it for the reason of the abort', async () => {
+    const controller = new AbortController();
+    const late = new TransportError('timeout', 'silence');
+    const { ask } = at(
+      {
+        async *stream(_, { signal }) {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          throw new DOMException('This operation was aborted', 'AbortError');
+        },
+      },
+      { signal: controller.signal },
+    );
+    const asking = ask();
+    await flush();
+    controller.abort(late);
+    await expect(asking).rejects.toMatchObject({ code: 'timeout', message: 'silence' });
+  });
+
+  it('leaves no listener on the signal that it follows', async () => {
+    const { signal } = new AbortController();
+    const listeners = listenersOf(signal);
+    for (const stream of [() => new Source(text('a'), finish), () => new Source().end()]) {
+      const { ask } = at({ stream }, { signal });
+      await ask().then(
+        (reply) => reply.done,
+        () => {},
+      );
+    }
+    await at({}, { signal }).ask();
+    expect(listeners()).toBe(0);
+  });
+});
+
+describe('a whole answer at the endpoint', () => {
+  it('is answered and done at once', async () => {
+    const raw = { id: 'theirs' };
+    const { ask, health, seen } = at({ complete: async () => answer({ text: 'Hello', raw }) });
+    const reply = await ask();
+    expect(await reply.done).toMatchObject({ ok: true, completion: { text: 'Hello', raw, provider: 'one' } });
+    expect(health.inFlight).toBe(0);
+    expect(seen.map(({ type }) => type)).toEqual(['attempt:start', 'attempt:answer', 'attempt:end']);
+  });
+
+  it('is judged as a streamed one', async () => {
+    const of = (fields: Parameters<typeof answer>[0]) => at({ complete: async () => answer(fields) }).ask();
+    await expect(of({ text: '' })).rejects.toMatchObject({ code: 'empty_response' });
+    await expect(of({ reasoning: 'hm' })).rejects.toMatchObject({ code: 'empty_response' });
+    await expect(of({ text: 'I', finishReason: 'content_filter' })).rejects.toMatchObject({
+      ...{ code: 'content_filtered', partial: { text: 'I' } },
+    });
+    await expect(of({ finishReason: 'length' })).resolves.toBeDefined();
+    await expect(of({ toolCalls: [{ id: '1', name: 'n', input: {} }] })).resolves.toBeDefined();
+  });
+
+  it('does not hang on an adapter that ignores its signal', async () => {
+    const controller = new AbortController();
+    const { ask, health, call } = at({ complete: never }, { signal: controller.signal });
+    const asking = ask();
+    controller.abort(new TransportError('deadline_exceeded', 'over'));
+    await expect(asking).rejects.toMatchObject({ code: 'deadline_exceeded', provider: 'one' });
+    expect(health.inFlight).toBe(0);
+    expect(call.attempts[0]?.outcome).toBe('deadline_exceeded');
+  });
+});
+
+describe('what an adapter throws', () => {
+  it.each([
+    ['rejects', { complete: () => Promise.reject(new TypeError('x is undefined')) }],
+    [
+      'throws at once',
+      {
+        complete: () => {
+          throw new TypeError('x is undefined');
+        },
+      },
+    ],
+    [
+      'throws at once instead of a stream',
+      {
+        stream: () => {
+          throw new TypeError('x is undefined');
+        },
+      },
+    ],
+    ['breaks its stream', { stream: () => new Source().fail(new TypeError('x is undefined')) }],
+    ['returns no iterable', { stream: () => ({}) as never }],
+    ['returns nothing', { complete: () => undefined as never }],
+  ])('is a bug of it when it is no TransportError: it %s', async (_, fields) => {
+    const { ask, health, call } = at(fields);
+    await expect(ask()).rejects.toMatchObject({ code: 'internal', provider: 'one', cause: { name: 'TypeError' } });
+    expect(health.inFlight).toBe(0);
+    expect(call.attempts[0]?.outcome).toBe('internal');
+    expect(health.lastError).toBeUndefined();
+  });
+
+  it('passes with the name of the provider, is noted in its health, and loses the words of the prompt', async () => {
+    const cause = new Error(`saw ${request.prompt}`);
+    const error = new TransportError('overloaded', `Busy with "${request.prompt}"`, { status: 503, cause });
+    const { ask, health } = at({ complete: () => Promise.reject(error) });
+    const thrown = await ask().catch((one: unknown) => one as TransportError);
+    expect(thrown).toMatchObject({ code: 'overloaded', status: 503, provider: 'one', message: 'Busy with "[prompt]"' });
+    expect((thrown as TransportError).stack).not.toContain(request.prompt);
+    expect((thrown as TransportError).cause).toMatchObject({ message: 'saw [prompt]' });
+    expect(health.lastError).toBe('overloaded');
+  });
+
+  it('does not count a cancellation as its last error', async () => {
+    const { ask, health } = at({ complete: never }, { signal: AbortSignal.abort() });
+    await ask().catch(() => {});
+    expect(health.lastError).toBeUndefined();
+  });
+});
+
+describe('a provider that refuses to stream', () => {
+  it('is asked again in the same attempt, unary, and is remembered as such', async () => {
+    let streams = 0;
+    const { handler, call, context, above } = at({
+      stream: () => {
+        streams += 1;
+        return new Source().fail(streamingRefused('not this model', { status: 400 }));
+      },
+    });
+    expect(await (await handler(request, context)).done).toMatchObject({ ok: true, completion: { text: 'Hello' } });
+    expect(call.attempts).toHaveLength(1);
+    expect(call.attempts[0]).toMatchObject({ outcome: 'ok' });
+    await handler(request, above);
+    expect(streams).toBe(1);
+  });
+
+  it('can fail unary as well', async () => {
+    const { ask, call, health } = at({
+      stream: () => new Source().fail(streamingRefused('not this model')),
+      complete: () => Promise.reject(new TransportError('server_error', 'x')),
+    });
+    await expect(ask()).rejects.toMatchObject({ code: 'server_error' });
+    expect(call.attempts).toHaveLength(1);
+    expect(health.inFlight).toBe(0);
+  });
+
+  it('is not asked again when the call is over, whenever that is', async () => {
+    for (let turns = 0; turns < 12; turns += 1) {
+      const controller = new AbortController();
+      const asked: boolean[] = [];
+      const source = new Source();
+      const { ask, health } = at(
+        {
+          stream: () => source,
+          complete: (_, { signal }) => {
+            asked.push(signal.aborted);
+            return never();
+          },
+        },
+        { signal: controller.signal },
+      );
+      const asking = ask();
+      source.fail(streamingRefused('not this model'));
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      controller.abort();
+      await expect(asking).rejects.toMatchObject({ code: turns === 0 ? 'cancelled' : expect.any(String) });
+      expect(asked).not.toContain(true);
+      expect(health.inFlight).toBe(0);
+    }
+  });
+
+  it('breaks as unsupported when it does so after content', async () => {
+    const { ask } = at({ stream: () => new Source(text('a')).fail(streamingRefused('now?')) });
+    expect(await (await ask()).done).toMatchObject({ ok: false, error: { code: 'unsupported' } });
+  });
+});
+
+describe('what an adapter tells before the answer is whole', () => {
+  it('is in the ledger and in the completion, and reaches the watchers', async () => {
+    const facts: unknown[] = [];
+    const { ask, call, context } = at({
+      async *stream(_, inner) {
+        inner.received({ providerRequestId: 'req_1', headers: [['x', 'y']] });
+        yield text('a');
+        inner.received({ raw: { id: 'theirs' } });
+        yield finish;
+      },
+    });
+    const reply = await ask(watched(context, { received: (fact) => facts.push(fact) }));
+    expect(await reply.done).toMatchObject({ ok: true, completion: { raw: { id: 'theirs' } } });
+    expect(call.attempts[0]?.providerRequestId).toBe('req_1');
+    expect(facts).toHaveLength(2);
+  });
+
+  it('is ignored after the end', async () => {
+    let late: Context | undefined;
+    const { ask, call } = at({
+      async complete(_, inner) {
+        late = inner;
+        return answer({ text: 'a' });
+      },
+    });
+    await ask();
+    expect(() => late?.received({ providerRequestId: 'req_late' })).not.toThrow();
+    expect(call.attempts[0]?.providerRequestId).toBeUndefined();
+  });
+});

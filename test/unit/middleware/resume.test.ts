@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { answerTo, simulated } from '../../../src/testing/index.ts';
+import { broken, flush, kept, readAll, requestsAt, transport, virtualTime } from './support.ts';
+
+virtualTime();
+
+const hello = { prompt: 'Hello' };
+
+describe('resume, in mode error', () => {
+  it.each([
+    ['cut-reset', 'connection'],
+    ['cut-end', 'truncated'],
+    ['missing-terminal-event', 'truncated'],
+    ['stream-error-after-content', 'server_error'],
+    ['malformed-json', 'bad_response'],
+    ['stall', 'timeout'],
+  ] as const)('%s: says exactly what had come and why it broke, and asks nobody', async (fault, code) => {
+    const [a, b] = [simulated({ name: 'a', fault }), simulated({ name: 'b' })];
+    const llm = transport({ providers: [a, b], timeout: { idleMs: 1_000 } });
+    const { text, error, chunks } = await kept(readAll(await kept(llm.complete({ ...hello, stream: true }))));
+    expect(error).toMatchObject({
+      code: 'stream_interrupted',
+      retry: 'never',
+      provider: 'a',
+      partial: { text, toolCalls: [] },
+      cause: { code },
+    });
+    expect(answerTo('Hello').startsWith(text)).toBe(true);
+    expect(chunks.some(({ type }) => type === 'finish')).toBe(false);
+    expect(requestsAt(b)).toBe(0);
+  });
+
+  it('leaves alone what no other attempt could have helped with', async () => {
+    const llm = transport({ providers: [simulated({ fault: 'refusal-after-content' })] });
+    const { error } = await kept(readAll(await kept(llm.complete({ ...hello, stream: true }))));
+    expect(error).toMatchObject({ code: 'content_filtered' });
+  });
+
+  it('what is below sees the original error: the circuit, the ledger', async () => {
+    const a = simulated({ name: 'a', fault: 'cut-reset' });
+    const llm = transport({ providers: [a] });
+    for (let count = 0; count < 3; count++) {
+      const { error } = await kept(readAll(await kept(llm.complete({ ...hello, stream: true }))));
+      expect(error).toMatchObject({ attempts: [{ outcome: 'connection' }] });
+      await flush();
+    }
+    expect(llm.health()[0]).toMatchObject({ circuit: 'open', lastError: 'connection' });
+  });
+
+  it('has nothing to say of a unary call: that is asked again', async () => {
+    const [a, b] = [simulated({ name: 'a', fault: 'cut-reset' }), simulated({ name: 'b' })];
+    const { text, attempts } = await kept(transport({ providers: [a, b] }).complete(hello));
+    expect([text, attempts.length]).toEqual([answerTo('Hello'), 2]);
+  });
+
+  it('can be left out: then the original error is what the reader gets', async () => {
+    const llm = transport({ providers: [simulated({ fault: 'cut-reset' })], resume: false });
+    const stream = await kept(llm.complete({ ...hello, stream: true }));
+    const { text, error } = await kept(readAll(stream));
+    expect(error).toMatchObject({ code: 'connection', partial: { text } });
+    expect(await broken(stream.completion)).toMatchObject({ code: 'connection' });
+  });
+});
