@@ -8,9 +8,10 @@ import { failed, OptionsError, TransportError } from './core/errors.ts';
 import { Events, type TransportEvent } from './core/events.ts';
 import { Health, ProviderHealth } from './core/health.ts';
 import { checkCallOptions, checkRequest, checkTransportOptions } from './core/options.ts';
+import { drain } from './core/reply.ts';
 import { forkSignal } from './core/signals.ts';
 import { completionStream } from './core/stream.ts';
-import { now } from './core/time.ts';
+import { longestTimerMs, now } from './core/time.ts';
 import type {
   CallOptions,
   Completion,
@@ -40,6 +41,8 @@ import { router } from './routing/router.ts';
 
 /** Milliseconds after which an estimate has forgotten most of what it knew. */
 const estimateDecayMs = 10_000;
+/** Milliseconds that calls have to end after `close()` has aborted them. */
+const closeGraceMs = 1_000;
 
 /**
  * One `complete()` that gets through: puts the pipeline around providers, and keeps their health.
@@ -109,7 +112,13 @@ export class Pipeline implements Transport {
       const health = this.#track(provider);
       return { health, handler: compose(providerLayers(health), endpoint(provider, health), this.#mount(health)) };
     });
-    this.#handler = compose(callLayers, router(options.route ?? priority(), destinations), this.#mount(undefined));
+    const route = router(options.route ?? priority(), destinations);
+    // After `close()` what is under way may finish, but nothing new is sent.
+    const open: Handler = async (request, context) => {
+      if (this.#closed !== undefined) throw new TransportError('closed', 'The transport was closed');
+      return route(request, context);
+    };
+    this.#handler = compose(callLayers, open, this.#mount(undefined));
   }
 
   complete<T = unknown>(
@@ -128,9 +137,8 @@ export class Pipeline implements Transport {
     checkCallOptions(options);
     const { reply, transactionId } = await this.open(request, options);
     if (request.stream === true) return completionStream<T>(reply, transactionId);
-    const outcome = await reply.done;
-    if (outcome.ok) return outcome.completion as Completion<T>;
-    throw outcome.error;
+    // A middleware of the user's may have answered with a stream that is not read to its end yet.
+    return (await drain(reply)) as Completion<T>;
   }
 
   /** Sends a request through the pipeline. */
@@ -181,6 +189,7 @@ export class Pipeline implements Transport {
     type: E,
     listener: (event: E extends '*' ? TransportEvent : Extract<TransportEvent, { type: E }>) => void,
   ): () => void {
+    if (typeof listener !== 'function') throw new OptionsError('listener', 'expected a function (event) => void');
     return this.#events.on(type, listener as (event: TransportEvent) => void);
   }
 
@@ -195,7 +204,8 @@ export class Pipeline implements Transport {
     }
   }
 
-  close({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async close({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (!(timeoutMs >= 0)) throw new OptionsError('timeoutMs', 'expected milliseconds, 0 or more (Infinity: no limit)');
     this.#closed ??= this.#shutDown(timeoutMs);
     return this.#closed;
   }
@@ -209,17 +219,32 @@ export class Pipeline implements Transport {
     for (const call of [...this.#calls.values()]) if (call.waiting()) call.abort(error());
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          for (const call of [...this.#calls.values()]) call.abort(error());
-        }, timeoutMs);
-        this.#lastCallOver = () => {
+        const over = (): void => {
           clearTimeout(timer);
           resolve();
         };
+        let timer = setTimeout(
+          () => {
+            for (const call of [...this.#calls.values()]) call.abort(error());
+            // A middleware that takes no notice of that is not waited for.
+            timer = setTimeout(over, closeGraceMs);
+          },
+          Math.min(timeoutMs, longestTimerMs),
+        );
+        this.#lastCallOver = over;
       });
     }
-    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+    const failures: unknown[] = [];
+    for (const cleanup of this.#cleanups.reverse()) {
+      try {
+        await cleanup();
+      } catch (thrown) {
+        // One of the user's: the others still have timers to take down.
+        failures.push(thrown);
+      }
+    }
     this.#events.clear();
+    if (failures.length > 0) throw failures[0];
   }
 
   #track(provider: Provider): ProviderHealth {

@@ -1,6 +1,6 @@
 import { firstWait } from './core/context.ts';
-import { OptionsError, type TransportError } from './core/errors.ts';
-import { checkCallOptions, checkWrapOptions } from './core/options.ts';
+import type { TransportError } from './core/errors.ts';
+import { checkCallOptions, checkNamedCalls, checkWrapOptions } from './core/options.ts';
 import type { Pump } from './core/pump.ts';
 import { textsOf } from './core/redact.ts';
 import { readable } from './core/reply.ts';
@@ -39,7 +39,7 @@ export function wrap<I, T>(
   checkWrapOptions(options);
   const { describe, classify, ...layers } = options;
   const calls = typeof call === 'function' ? [{ name: call.name || 'call', call }] : call;
-  checkCalls(calls);
+  checkNamedCalls(calls);
   const functions = calls.map(
     (one) => new WrappedFunction(one as NamedCall<unknown, unknown>, describe as never, classify),
   );
@@ -50,7 +50,8 @@ export function wrap<I, T>(
     const job: Errand = { input, kind: undefined };
     const streams = fieldsOf(input).stream === true || functions.some((one) => one.streams);
     // The caller's words, for estimates of tokens and so that no error repeats them.
-    const request = { prompt: textsOf(input).join('\n'), stream: true } as const;
+    const messages = textsOf(input).map((content) => ({ role: 'user' as const, content }));
+    const request = { messages, stream: true } as const;
     const values = [...(callOptions.values ?? []), errand.of(job), firstWait.of(streams ? 'stream' : 'unary')];
     const reply = readable((await transport.open(request, { ...callOptions, values })).reply);
     if (job.kind === 'stream') return new Items(reply.chunks);
@@ -60,21 +61,6 @@ export function wrap<I, T>(
     return undefined;
   };
   return Object.assign(wrapped, { transport }) as unknown as Wrapped<I, T>;
-}
-
-function checkCalls(calls: unknown): void {
-  if (!Array.isArray(calls) || calls.length === 0) {
-    throw new OptionsError('calls', 'expected a function, or an array of at least one { name, call }');
-  }
-  for (const [index, one] of calls.entries()) {
-    const { name, call } = fieldsOf(one);
-    if (typeof name !== 'string' || name === '') throw new OptionsError(`calls[${index}].name`, 'expected a name');
-    if (typeof call !== 'function')
-      throw new OptionsError(`calls[${index}].call`, 'expected a function (input, info) => Promise');
-    if (calls.findIndex((other) => fieldsOf(other).name === name) < index) {
-      throw new OptionsError(`calls[${index}].name`, `expected a name of its own, '${name}' is taken`);
-    }
-  }
 }
 
 /** The items of a wrapped stream, as its reader gets them. */

@@ -1,5 +1,6 @@
 import { callInfo, contextKey } from './core/context.ts';
-import { failed, TransportError } from './core/errors.ts';
+import { failed, isStreamingRefused, TransportError } from './core/errors.ts';
+import type { RawChunk } from './core/pump.ts';
 import { textsOf } from './core/redact.ts';
 import { reasonOf } from './core/signals.ts';
 import type { CallInfo, Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from './core/types.ts';
@@ -80,7 +81,10 @@ export class WrappedFunction implements Provider {
     yield* this.#follow(result, failures, job, context);
   }
 
-  /** Passes a stream's items on. Those before the first content are held back: an error after them can still be made good. */
+  /**
+   * Passes a stream's items on, those without content together with the next that has some: an error after a preamble can still
+   * be made good, and heartbeats are no progress.
+   */
   async *#follow(
     items: AsyncIterable<unknown>,
     failures: Failures,
@@ -89,7 +93,8 @@ export class WrappedFunction implements Provider {
   ): AsyncGenerator<Chunk, void, undefined> {
     const iterator = items[Symbol.asyncIterator]();
     let chat: ChatItems | undefined;
-    let held: unknown[] | undefined = [];
+    let empty = true;
+    let held: unknown[] = [];
     let over = false;
     try {
       for (;;) {
@@ -98,21 +103,17 @@ export class WrappedFunction implements Provider {
         if (context.signal.aborted) throw reasonOf(context.signal);
         if (next.done === true) break;
         const item = next.value;
-        if (chat === undefined && held !== undefined && isChatItem(item)) chat = new ChatItems(failures);
-        const content = chat?.take(item) ?? true;
-        if (held === undefined) yield { type: 'raw', value: item };
-        else {
-          held.push(item);
-          if (!content) continue;
-          for (const value of held) yield { type: 'raw', value };
-          held = undefined;
-        }
+        if (chat === undefined && empty && isChatItem(item)) chat = new ChatItems(failures);
+        held.push(item);
+        if (!(chat?.take(item) ?? true)) continue;
+        empty = false;
+        for (const value of held) yield raw(value, value === item ? chat?.itemText : undefined);
+        held = [];
       }
       over = true;
       const end: StreamEnd = chat?.end() ?? { finishReason: 'unknown', usage: undefined, model: '' };
-      for (const value of held ?? []) yield { type: 'raw', value };
-      if (chat === undefined && held !== undefined)
-        throw failures.of('empty_response', 'ended its stream with nothing in it');
+      for (const value of held) yield { type: 'raw', value };
+      if (chat === undefined && empty) throw failures.of('empty_response', 'ended its stream with nothing in it');
       yield { type: 'finish', ...end };
     } finally {
       if (!over) void iterator.return?.()?.then(undefined, () => {});
@@ -132,6 +133,9 @@ export class WrappedFunction implements Provider {
     const own = this.#classify?.(error);
     if (own !== undefined) return failed(own);
     const known = classifyThrown(error, { provider: this.name, texts });
+    // Whether to stream is for the function to say: there is no asking it again without.
+    if (known !== undefined && isStreamingRefused(known))
+      return new TransportError(known.code, known.message, { ...known, cause: known.cause });
     if (known !== undefined) return known;
     // A bug in the function will not go away by running it again.
     const bug = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
@@ -162,6 +166,10 @@ function chatAnswer(result: unknown, failures: Failures): Partial<ProviderAnswer
   const body = fieldsOf(result);
   const isAnswer = body.object === 'chat.completion' || Array.isArray(body.choices);
   return isAnswer || isErrorBody(body) ? readChatAnswer(body, '', failures) : undefined;
+}
+
+function raw(value: unknown, text: string | undefined): RawChunk {
+  return { type: 'raw', value, text };
 }
 
 const errorBodyKeys: ReadonlySet<string> = new Set(['error', 'type', 'user_id', 'request_id', '_request_id']);

@@ -3,6 +3,9 @@ export type QueueClass = 'interactive' | 'default' | 'batch';
 
 const rank: Readonly<Record<QueueClass, number>> = { interactive: 0, default: 1, batch: 2 };
 
+/** So many who were removed are not worth tidying up after. */
+const fewRemoved = 32;
+
 interface Place<T> {
   readonly id: string;
   readonly rank: number;
@@ -16,7 +19,7 @@ interface Place<T> {
  * Source: Williams, "Algorithm 232: Heapsort", CACM 1964.
  */
 export class QueueDiscipline<T> {
-  readonly #heap: Place<T>[] = [];
+  #heap: Place<T>[] = [];
   readonly #waiting = new Map<string, Place<T>>();
   #sequence = 0;
 
@@ -51,8 +54,8 @@ export class QueueDiscipline<T> {
   /** Takes one out of the middle. */
   remove(id: string): void {
     this.#waiting.delete(id);
-    // Those that were removed are dropped when they come to the front; a line of nothing else is dropped at once.
-    if (this.#waiting.size === 0) this.#heap.length = 0;
+    // Those that were removed are dropped when they come to the front, or when they are more than those who wait.
+    if (this.#heap.length > 2 * this.#waiting.size + fewRemoved) this.#tidy();
   }
 
   /** Everyone in the line, in no order. */
@@ -63,6 +66,11 @@ export class QueueDiscipline<T> {
   #skipRemoved(): void {
     for (let first = this.#heap[0]; first !== undefined && this.#waiting.get(first.id) !== first; first = this.#heap[0])
       this.#dropFirst();
+  }
+
+  #tidy(): void {
+    this.#heap = [...this.#waiting.values()];
+    for (let at = (this.#heap.length >> 1) - 1; at >= 0; at -= 1) this.#sink(at);
   }
 
   #dropFirst(): void {

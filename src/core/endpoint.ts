@@ -1,9 +1,8 @@
 import { firstWait, receiver, type Watcher, watchers } from './context.ts';
-import { failed, isStreamingRefused, summarise, TransportError, withFields } from './errors.ts';
+import { failed, isStreamingRefused, scrubbed, TransportError, withFields } from './errors.ts';
 import type { ProviderHealth } from './health.ts';
 import { LedgerLine, totalCost } from './ledger.ts';
 import { Pump } from './pump.ts';
-import { type Known, scrub } from './redact.ts';
 import { replyFrom } from './reply.ts';
 import { wordsOf } from './request.ts';
 import { forkSignal, raceAbort, reasonOf } from './signals.ts';
@@ -28,6 +27,9 @@ export function endpoint(provider: Provider, health: ProviderHealth): Handler {
   let streams = provider.stream !== undefined;
 
   return async function endpoint(request, context) {
+    if (context.signal.aborted) throw reasonOf(context.signal);
+    // The deadline's timer is late when the loop is: what it would cancel at once is not sent.
+    if (Date.now() >= context.deadline) throw new TransportError('deadline_exceeded', 'The time for the call is over');
     const attempt = new EndpointAttempt(provider, health, request, context);
     if (streams) {
       try {
@@ -94,7 +96,7 @@ class EndpointAttempt {
       },
       judge: (answer, raw) => this.#judge(answer, raw),
       // An SDK whose signal is aborted often just ends: the reason for the abort is what happened.
-      clean: (error) => (signal.aborted ? reasonOf(signal) : this.#cleaned(error)),
+      clean: (error) => this.#cleaned(signal.aborted ? reasonOf(signal) : error),
       settled: (end) => {
         stop();
         if ('answer' in end) return settle({ ok: true, completion: this.#succeed({ ...end.answer, raw: this.#raw }) });
@@ -103,7 +105,7 @@ class EndpointAttempt {
         settle({ ok: false, error: this.fail(end.error) });
       },
     });
-    const abort = (): void => pump.stop(reasonOf(signal));
+    const abort = (): void => pump.stop(this.#cleaned(reasonOf(signal)));
     const stop = (): void => signal.removeEventListener('abort', abort);
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
@@ -190,18 +192,7 @@ class EndpointAttempt {
 
   /** Without the caller's words, and with the provider's name. */
   #cleaned(thrown: unknown): TransportError {
-    const error = failed(thrown);
-    if (cleaned.has(error)) return error;
-    const known: Known = { texts: wordsOf(this.#request) };
-    const better = withFields(error, {
-      message: scrub(error.message, known),
-      provider: error.provider ?? this.#provider.name,
-      cause: error.cause === undefined ? undefined : summarise(error.cause, known),
-    });
-    cleaned.add(better);
-    return better;
+    const error = scrubbed(failed(thrown), { texts: wordsOf(this.#request) });
+    return error.provider === undefined ? withFields(error, { provider: this.#provider.name }) : error;
   }
 }
-
-/** Errors that were cleaned already. */
-const cleaned = new WeakSet<TransportError>();

@@ -226,11 +226,23 @@ export function withFields(
   fields: TransportErrorFields & { readonly message?: string },
 ): TransportError {
   const message = fields.message ?? error.message;
-  const more = new TransportError(error.code, message, { ...error, cause: error.cause, ...fields });
+  const more = withoutStack(() => new TransportError(error.code, message, { ...error, cause: error.cause, ...fields }));
   const stack = message === error.message ? error.stack : error.stack?.replace(error.message, () => message);
   Object.defineProperty(more, 'stack', { value: stack, configurable: true, writable: true });
   if (refusals.has(error)) refusals.add(more);
+  if (clean.has(error) && !('message' in fields) && !('cause' in fields)) clean.add(more);
   return more;
+}
+
+/** Capturing a stack is most of the cost of an error, and of a chain of copies the first one's is the one that is kept. */
+function withoutStack<E>(make: () => E): E {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** Whatever was thrown, as a `TransportError`: what is none is a bug. */
@@ -257,6 +269,23 @@ export function isStreamingRefused(error: unknown): boolean {
   return typeof error === 'object' && error !== null && refusals.has(error as TransportError);
 }
 
+/** The same error without what `known` names, in its message and in those of its causes. Does nothing the second time. */
+export function scrubbed(error: TransportError, known: Known, depth = 0): TransportError {
+  if (clean.has(error) || depth > deepest) return error;
+  const message = scrub(error.message, known);
+  const cause = error.cause === undefined ? undefined : summarise(error.cause, known, depth + 1);
+  const same = message === error.message && cause === error.cause;
+  const better = same ? error : withFields(error, { message, cause });
+  clean.add(better);
+  return better;
+}
+
+/** Errors that were scrubbed already: in a long prompt, looking for its words takes a while. */
+const clean = new WeakSet<TransportError>();
+
+/** Causes that are looked at: the error's, that one's, and so on. */
+const deepest = 3;
+
 /** What is kept of a foreign error: enough to recognise it, nothing that could hold a key or a prompt. */
 export interface ErrorSummary {
   readonly name: string;
@@ -269,7 +298,7 @@ export interface ErrorSummary {
 
 /** A `TransportError` as it is; of anything else a summary, scrubbed of what `known` names and of what looks like a credential. */
 export function summarise(cause: unknown, known?: Known, depth = 0): TransportError | ErrorSummary {
-  if (TransportError.is(cause)) return cause;
+  if (TransportError.is(cause)) return known === undefined ? cause : scrubbed(cause, known, depth);
   if (isSummary(cause)) return known === undefined ? cause : resummarise(cause, known);
   if (typeof cause !== 'object' || cause === null)
     return mark({ name: typeof cause, message: scrub(String(cause), known) });
@@ -286,7 +315,8 @@ export function summarise(cause: unknown, known?: Known, depth = 0): TransportEr
     ...(text(error.requestID ?? error.requestId) !== undefined && {
       requestId: text(error.requestID ?? error.requestId),
     }),
-    ...(error.cause !== undefined && depth < 3 && { cause: summarise(error.cause, known, depth + 1) as ErrorSummary }),
+    ...(error.cause !== undefined &&
+      depth < deepest && { cause: summarise(error.cause, known, depth + 1) as ErrorSummary }),
   });
 }
 
@@ -297,14 +327,20 @@ function isSummary(value: unknown): value is ErrorSummary {
 }
 
 function mark(summary: ErrorSummary): ErrorSummary {
+  // Not frozen: loggers (pino's `errWithCause`) put marks on causes.
   summaries.add(summary);
-  return Object.freeze(summary);
+  return summary;
 }
 
 function resummarise(summary: ErrorSummary, known: Known): ErrorSummary {
-  return mark({
-    ...summary,
-    message: scrub(summary.message, known),
-    ...(summary.cause !== undefined && { cause: summarise(summary.cause, known) as ErrorSummary }),
-  });
+  const { cause } = summary;
+  const inner = cause === undefined ? undefined : (summarise(cause, known) as ErrorSummary);
+  const changed: { -readonly [Field in keyof ErrorSummary]: ErrorSummary[Field] } = { ...summary };
+  for (const field of ['name', 'message', 'code', 'requestId'] as const) {
+    const text = summary[field];
+    if (text !== undefined) changed[field] = scrub(text, known);
+  }
+  if (inner !== undefined) changed.cause = inner;
+  const fields = Object.keys(changed) as (keyof ErrorSummary)[];
+  return fields.every((field) => changed[field] === summary[field]) ? summary : mark(changed);
 }

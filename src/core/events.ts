@@ -9,6 +9,9 @@ interface Stamp {
   readonly at: number;
 }
 
+/** A member of its own for each type: of one member with several types, a listener for one of them would be given `never`. */
+type Each<Type extends string, Fields> = Type extends string ? { readonly type: Type } & Fields : never;
+
 /**
  * What a transport tells. One readonly object each, with no content and no secrets. Every `x:start` has exactly one `x:end`, and
  * nothing of a call follows its `call:end`. Events of a provider rather than a call carry an empty `transactionId`.
@@ -28,7 +31,7 @@ export type TransportEvent = Stamp &
         readonly strategy: string;
         readonly candidates: readonly { readonly name: string; readonly excluded?: string; readonly score?: number }[];
       }
-    | { readonly type: 'attempt:start' | 'attempt:answer' | 'attempt:end'; readonly ledger: Attempt }
+    | Each<'attempt:start' | 'attempt:answer' | 'attempt:end', { readonly ledger: Attempt }>
     | { readonly type: 'retry'; readonly code: ErrorCode; readonly waitMs: number }
     | { readonly type: 'queue:wait'; readonly provider: string; readonly waitMs: number }
     | {
@@ -38,12 +41,10 @@ export type TransportEvent = Stamp &
         readonly to: Candidate['circuit'];
       }
     | { readonly type: 'window:change'; readonly provider: string; readonly from: number; readonly to: number }
-    | {
-        readonly type: 'provider:park' | 'provider:quarantine' | 'provider:release';
-        readonly provider: string;
-        readonly code: ErrorCode | undefined;
-        readonly until: number;
-      }
+    | Each<
+        'provider:park' | 'provider:quarantine' | 'provider:release',
+        { readonly provider: string; readonly code: ErrorCode | undefined; readonly until: number }
+      >
   );
 
 /** An event before the call's stamp is put on it. A middleware of your own may publish types of its own. */

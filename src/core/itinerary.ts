@@ -9,6 +9,8 @@ export interface Itinerary {
   readonly givenUp: ReadonlySet<string>;
   /** The provider of the last attempt that was sent. */
   readonly last: string | undefined;
+  /** Milliseconds that the call may still wait for a provider to come back. */
+  readonly patienceMs: number;
   /** Written by the layers below: this hop only finds out whether a provider is back. */
   readonly hop: { probe: boolean };
 }
@@ -18,6 +20,7 @@ export const itinerary = contextKey<Itinerary>('itinerary', {
   tried: new Set(),
   givenUp: new Set(),
   last: undefined,
+  patienceMs: 0,
   hop: { probe: false },
 });
 

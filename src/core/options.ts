@@ -106,6 +106,24 @@ const wrapOptions = z.strictObject({
   classify: optional(fn('a function (error) => TransportError | undefined')),
 });
 
+const namedCalls = z.strictObject({
+  calls: z
+    .array(
+      z.strictObject(
+        {
+          name,
+          domain: optional(name),
+          limits: optional(limitsSchema),
+          traits: optional(traitsSchema),
+          call: fn('a function (input, info) => Promise'),
+        },
+        { error: 'expected { name, call }' },
+      ),
+      { error: 'expected a function, or an array of at least one { name, call }' },
+    )
+    .check(z.minLength(1, { error: 'expected a function, or an array of at least one { name, call }' })),
+});
+
 const bytes = z.instanceof(Uint8Array);
 const source = z.union([z.string(), bytes], { error: 'expected a URL or bytes' });
 const part = z.discriminatedUnion(
@@ -191,12 +209,16 @@ const callOptions = z.strictObject({
 
 /** The part of a zod schema that is used here. */
 interface Checkable {
-  safeParse(value: unknown): { success: true } | { success: false; error: { issues: readonly z.core.$ZodIssue[] } };
+  safeParse(
+    value: unknown,
+    params: { error: () => string },
+  ): { success: true } | { success: false; error: { issues: readonly z.core.$ZodIssue[] } };
 }
 
 /** Where something is wrong and what was expected there, `undefined` when nothing is. The value itself is not repeated. */
 function wrong(schema: Checkable, value: unknown): { readonly path: string; readonly expected: string } | undefined {
-  const result = schema.safeParse(value);
+  // The application's own zod may have a language, and an error map that repeats values; here neither is asked.
+  const result = schema.safeParse(value, { error: () => 'Invalid input' });
   if (result.success) return undefined;
   return deepest(result.error.issues);
 }
@@ -249,14 +271,15 @@ function demand(schema: Checkable, value: unknown): void {
 /** @throws OptionsError when the options of a transport are wrong. */
 export function checkTransportOptions(options: TransportOptions): void {
   demand(transportOptions, options);
+  demandOwnNames('providers', options.providers);
+}
+
+function demandOwnNames(what: string, items: readonly { readonly name: string }[]): void {
   const seen = new Map<string, number>();
-  for (const [index, { name }] of options.providers.entries()) {
+  for (const [index, { name }] of items.entries()) {
     const first = seen.get(name);
     if (first !== undefined) {
-      throw new OptionsError(
-        `providers[${index}].name`,
-        `expected a name of its own; '${name}' is providers[${first}]'s`,
-      );
+      throw new OptionsError(`${what}[${index}].name`, `expected a name of its own; '${name}' is ${what}[${first}]'s`);
     }
     seen.set(name, index);
   }
@@ -265,6 +288,12 @@ export function checkTransportOptions(options: TransportOptions): void {
 /** @throws OptionsError when the options of `wrap()` are wrong. */
 export function checkWrapOptions(options: object): void {
   demand(wrapOptions, options);
+}
+
+/** @throws OptionsError when the functions given to `wrap()` are wrong. */
+export function checkNamedCalls<Call extends { readonly name: string }>(calls: readonly Call[]): void {
+  demand(namedCalls, { calls });
+  demandOwnNames('calls', calls);
 }
 
 /** @throws OptionsError when what an adapter is told of its provider is wrong. */

@@ -23,6 +23,13 @@ export interface PumpHooks {
   settled(end: { readonly answer: ProviderAnswer } | { readonly error: TransportError }): void;
 }
 
+/** An item of a wrapped function's own stream, and the text in it where that is known: for who has to say what had come. */
+export interface RawChunk {
+  readonly type: 'raw';
+  readonly value: unknown;
+  readonly text?: string;
+}
+
 interface Waiting {
   resolve(result: IteratorResult<Chunk>): void;
   reject(error: TransportError): void;
@@ -157,7 +164,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   /** The reader leaves: the source is let go of at once, whatever it is waiting for. */
   return(): Promise<IteratorResult<Chunk>> {
     this.#thrown = true;
-    this.#finish(new TransportError('cancelled', 'The reader left the stream before its end'));
+    this.#broke(new TransportError('cancelled', 'The reader left the stream before its end'));
     this.#forget();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -187,7 +194,9 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     }
     try {
       const chunk = this.#change === undefined ? result.value : this.#change(result.value);
-      if (chunk !== undefined) this.#accept(chunk);
+      if (chunk !== undefined && !isEmpty(chunk)) this.#accept(chunk);
+      // What a middleware leaves out has come all the same.
+      else if (!isEmpty(result.value) && result.value.type !== 'finish') this.#hooks.content?.();
     } catch (error) {
       return this.#broke(error);
     }
@@ -214,6 +223,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         break;
       case 'raw':
         this.#raw = true;
+        this.#text += (chunk as RawChunk).text ?? '';
         break;
       case 'finish': {
         const { finishReason, usage, model } = chunk;
@@ -271,6 +281,10 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#head = 0;
     this.#size = 0;
   }
+}
+
+function isEmpty(chunk: Chunk): boolean {
+  return (chunk.type === 'text' || chunk.type === 'reasoning') && chunk.text === '';
 }
 
 function sizeOf(chunk: Chunk): number {

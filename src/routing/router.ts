@@ -114,9 +114,22 @@ function choose(
   );
 }
 
+/** Strategies whose `settled` has thrown: each is warned of once. */
+const warned = new WeakSet<Strategy>();
+
 function settled(strategy: Strategy, request: CompletionRequest, context: Context): void {
   const line = context.attempts.find(({ number }) => number === context.attempt);
-  if (line !== undefined) strategy.settled?.(request, context, line);
+  if (line === undefined) return;
+  try {
+    strategy.settled?.(request, context, line);
+  } catch (error) {
+    // What it makes of the end of an attempt never changes how the attempt ended.
+    if (warned.has(strategy)) return;
+    warned.add(strategy);
+    const name = error instanceof Error ? error.name : typeof error;
+    const what = `The strategy ${strategy.name || 'given'} threw in settled() (${name})`;
+    process.emitWarning(`${what}; its errors are ignored.`, 'LlmTransportWarning');
+  }
 }
 
 function nobodyAt(

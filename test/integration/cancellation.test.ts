@@ -280,15 +280,17 @@ describe('After very many cancelled calls', () => {
   /** Ways to end a call early, in turn. All share a signal that lives on. */
   async function giveUp(llm: Transport, index: number, shared: AbortSignal): Promise<void> {
     const prompt = `Hello ${index}`;
+    // A deadline that is far away when the call ends.
+    const options = { signal: shared, timeoutMs: 600_000 };
     const settled = (promise: Promise<unknown>) => promise.then(undefined, typed);
     switch (index % 4) {
       case 0: {
-        const stream = await llm.complete({ prompt, stream: true }, { signal: shared });
+        const stream = await llm.complete({ prompt, stream: true }, options);
         for await (const _ of stream) break;
         return;
       }
       case 1: {
-        const iterator = (await llm.complete({ prompt, stream: true }, { signal: shared }))[Symbol.asyncIterator]();
+        const iterator = (await llm.complete({ prompt, stream: true }, options))[Symbol.asyncIterator]();
         await iterator.next();
         await iterator.return?.();
         return;
@@ -304,7 +306,7 @@ describe('After very many cancelled calls', () => {
         const own = new AbortController();
         const forward = () => own.abort();
         shared.addEventListener('abort', forward);
-        const call = settled(llm.complete({ prompt }, { signal: own.signal }));
+        const call = settled(llm.complete({ prompt }, { ...options, signal: own.signal }));
         await Promise.resolve();
         own.abort();
         expect(await call).toMatchObject({ code: 'cancelled' });
@@ -345,7 +347,7 @@ describe('After very many cancelled calls', () => {
     await until(() => provider.inFlight === 0, 'nothing in flight at the provider');
     await until(() => timersNow() <= before, `at most ${before} timers`);
     expect((await llm.complete({ prompt: 'Hello' })).attempts).toHaveLength(1);
-  }, 30_000);
+  }, 90_000);
 
   it('over HTTP, 400: no listener, no timer, no slot, and every exchange is ended by us', async () => {
     await using bench = new Bench();
@@ -363,5 +365,5 @@ describe('After very many cancelled calls', () => {
     await until(() => primary.inFlight === 0, 'no exchange at the server');
     for (const record of primary.requests) expect(record.closedByClientAt).toBeDefined();
     await until(() => timersNow() <= before, `at most ${before} timers`);
-  }, 30_000);
+  }, 90_000);
 });

@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { errorTable } from '../../src/core/errors.ts';
 import type { ErrorCode } from '../../src/core/types.ts';
 import {
   answerTo,
@@ -10,36 +9,37 @@ import {
   type RequestRecord,
   tokensOf,
 } from '../../src/testing/index.ts';
-import { Bench, type Mode, modes, pause, pool, type Seen, see, sequence, timers, within } from './support.ts';
+import {
+  Bench,
+  type Expected,
+  expectation,
+  judgementOf,
+  type Mode,
+  modes,
+  pause,
+  runCells,
+  type Seen,
+  see,
+  sequence,
+  timersFor,
+  upTo,
+  within,
+} from './support.ts';
 
 /** What the adapter sees of these is another error than the fault's own name, with the same judgements. */
 const seenAs: Partial<Record<FaultName, ErrorCode>> = {
   'truncated-json': 'truncated',
   'error-in-200': 'server_error',
 };
-/** Faults of streams that a request for one body never meets. */
-const onlyStreamed: readonly FaultName[] = ['missing-terminal-event'];
 /** The adapter asks once more, within the attempt. */
 const askedTwice: readonly FaultName[] = ['streaming-refused', 'stream-options-refused'];
 
-interface Expected {
-  /** How the attempt at the faulty provider ends. */
-  readonly outcome: 'ok' | ErrorCode;
-  readonly end: 'answered' | 'by backup' | 'interrupted' | 'failed';
-  /** Tokens of the answer that the caller of a stream had before the end. */
-  readonly partialTokens: number;
-}
-
-function expectedOf({ name, fault, code, recoverable, strikes }: FaultCase, mode: Mode): Expected {
-  const harmless = code === undefined || (mode === 'unary unstreamed' && onlyStreamed.includes(name));
-  if (harmless) return { outcome: 'ok', end: 'answered', partialTokens: 60 };
-  const outcome = seenAs[name] ?? code;
-  // Reasoning is content: it has been delivered.
-  const late = strikes === 'afterContent' || name === 'reasoning-only';
-  const delivered = 'afterTokens' in fault ? (fault.afterTokens ?? 0) : fault.kind === 'unterminated' ? 60 : 0;
-  if (!recoverable) return { outcome, end: 'failed', partialTokens: delivered };
-  if (mode === 'streaming' && late) return { outcome, end: 'interrupted', partialTokens: delivered };
-  return { outcome, end: 'by backup', partialTokens: 60 };
+function expectedOf(faultCase: FaultCase, mode: Mode): Expected {
+  return expectation(faultCase, {
+    wire: mode === 'unary unstreamed' ? 'whole' : 'streamed',
+    reader: mode === 'streaming' ? 'streamed' : 'whole',
+    seenAs,
+  });
 }
 
 /** One call under one fault, seen from all sides. */
@@ -50,22 +50,25 @@ interface Cell {
   readonly backup: readonly RequestRecord[];
   /** Every exchange was over, on the servers' side too, soon after the call. */
   readonly released: boolean;
-  /** Requests at the primary after three more calls. */
-  readonly primaryLater: number;
+  /** Requests at the primary once three more calls were made. */
+  readonly later: readonly RequestRecord[];
   readonly more: readonly Seen[];
 }
+
+/** Milliseconds in which every exchange must be over at the servers too. Generous: it is a matter of one tick. */
+const letGoMs = 5_000;
 
 async function meet(fault: FaultChoice, mode: Mode, prompt: string): Promise<Cell> {
   await using bench = new Bench();
   const primary = await bench.server({ fault });
   const backup = await bench.server();
-  const llm = bench.over({ primary, backup }, mode);
+  const llm = bench.over({ primary, backup }, mode, { timeout: timersFor(fault) });
   const seen = await see(llm, mode, { prompt });
   const records = { primary: [...primary.requests], backup: [...backup.requests] };
   const ended = Promise.all([...records.primary, ...records.backup].map(({ closed }) => closed));
-  const released = await within(1_500, ended);
+  const released = await within(letGoMs, ended);
   const more = seen.how === 'hung' ? [] : await threeMore();
-  return { seen, prompt, ...records, released, primaryLater: primary.requests.length, more };
+  return { seen, prompt, ...records, released, later: [...primary.requests], more };
 
   async function threeMore(): Promise<Seen[]> {
     const later: Seen[] = [];
@@ -75,14 +78,16 @@ async function meet(fault: FaultChoice, mode: Mode, prompt: string): Promise<Cel
   }
 }
 
-const matrix = faultCases.flatMap((faultCase) => modes.map((mode) => ({ faultCase, mode, name: faultCase.name })));
+const matrix = faultCases.flatMap((faultCase) =>
+  modes.map((mode) => ({ faultCase, mode, name: faultCase.name, fault: faultCase.name })),
+);
 const key = (name: string, mode: Mode): string => `${name} × ${mode}`;
 const cells = new Map<string, Cell>();
 const cellOf = (name: string, mode: Mode): Cell => cells.get(key(name, mode)) as Cell;
 
 describe('with a faulty primary and a healthy backup', () => {
   beforeAll(async () => {
-    const seen = await pool(16, matrix, ({ name, mode }) => meet(name, mode, `Tell me about ${name}, ${mode}`));
+    const seen = await runCells(matrix, ({ name, mode }) => meet(name, mode, `Tell me about ${name}, ${mode}`));
     for (const [index, { name, mode }] of matrix.entries()) cells.set(key(name, mode), seen[index] as Cell);
     console.info(tableOf(modes, (name, mode) => describeEnd(cellOf(name, mode))));
   }, 60_000);
@@ -130,8 +135,7 @@ describe('with a faulty primary and a healthy backup', () => {
     if (seen.attempts[0]?.outcome === 'timeout') expect(first?.closedByClientAt).toBeDefined();
     else expect(first?.closedByClientAt).toBeUndefined();
     for (const { outcome, durationMs } of seen.attempts)
-      if (outcome === 'timeout')
-        expect(durationMs).toBeLessThan(4 * Math.max(timers.firstContentMs, timers.responseMs));
+      if (outcome === 'timeout') expect(durationMs).toBeLessThan(6 * timersFor(name).firstContentMs);
   });
 
   it.each(matrix)('$name, $mode: the ledger lists what both servers have received', ({ name, mode }) => {
@@ -160,8 +164,8 @@ describe('with a faulty primary and a healthy backup', () => {
     const told = faultCases.map(({ name }) => name).filter((name) => cellOf(name, mode).more.length > 0);
     expect(told).toHaveLength(10);
     for (const name of told) {
-      const { primaryLater, more, prompt } = cellOf(name, mode);
-      expect([name, primaryLater]).toEqual([name, 1]);
+      const { later, more, prompt } = cellOf(name, mode);
+      expect([name, tooEarly(name, later)]).toEqual([name, []]);
       expect(more.map(({ text }) => text)).toEqual([0, 1, 2].map((count) => answerTo(`${prompt}/${count}`)));
     }
   });
@@ -171,15 +175,15 @@ describe('with a lone faulty provider', () => {
   const lone = new Map<string, Cell>();
 
   beforeAll(async () => {
-    const seen = await pool(24, matrix, async ({ name, mode }): Promise<Cell> => {
+    const seen = await runCells(matrix, async ({ name, mode }): Promise<Cell> => {
       await using bench = new Bench();
       const primary = await bench.server({ fault: name });
-      const llm = bench.over({ primary }, mode, { retry: { retries: 1 } });
+      const llm = bench.over({ primary }, mode, { retry: { retries: 1 }, timeout: timersFor(name) });
       const prompt = `Tell me about ${name}, ${mode}`;
       const seen = await see(llm, mode, { prompt });
       const records = [...primary.requests];
-      const released = await within(1_500, Promise.all(records.map(({ closed }) => closed)));
-      return { seen, prompt, primary: records, backup: [], released, primaryLater: 0, more: [] };
+      const released = await within(letGoMs, Promise.all(records.map(({ closed }) => closed)));
+      return { seen, prompt, primary: records, backup: [], released, later: [], more: [] };
     });
     for (const [index, { name, mode }] of matrix.entries()) lone.set(key(name, mode), seen[index] as Cell);
   }, 60_000);
@@ -281,9 +285,9 @@ interface Score {
 }
 
 /** One cell by the scoring rule: false success, doubling, a hang, an early request, another vendor's refusal are unsafe. */
-function scoreOf({ seen, prompt, primary, backup, primaryLater, released }: Cell, { kind, fault }: FieldFault): Score {
+function scoreOf({ seen, prompt, primary, backup, later, released }: Cell, { kind, fault }: FieldFault): Score {
   const falseSuccess = seen.how === 'answered' && seen.text !== answerTo(prompt);
-  const early = (fault === 'do-not-retry' ? primary.length : primaryLater) > 1;
+  const early = primary.length > 1 || tooEarly(fault, later).length > 0;
   const safe = !falseSuccess && seen.how !== 'hung' && !early && released && !(kind === 'policy' && backup.length > 0);
   if (kind === 'policy') return { safe, recovered: undefined };
   const { error } = seen;
@@ -328,8 +332,8 @@ async function scoreOfLeaving(mode: Mode, how: 'abort' | 'break'): Promise<Score
 it('scores 16 of 16 safe and 13 of 13 recovered on the field bench, in every mode', async () => {
   const names = [...fieldFaults.map(({ name }) => name), 'caller aborts', 'consumer breaks after 5 tokens'];
   const rows = new Map<string, Score[]>(names.map((name) => [name, []]));
-  const jobs = fieldFaults.flatMap((field) => modes.map((mode) => ({ field, mode })));
-  const scores = await pool(16, jobs, async ({ field, mode }) =>
+  const jobs = fieldFaults.flatMap((field) => modes.map((mode) => ({ field, mode, fault: field.fault })));
+  const scores = await runCells(jobs, async ({ field, mode }) =>
     scoreOf(await meet(field.fault, mode, `${field.name}, ${mode}`), field),
   );
   for (const [index, { field }] of jobs.entries()) rows.get(field.name)?.push(scores[index] as Score);
@@ -350,25 +354,29 @@ it('scores 16 of 16 safe and 13 of 13 recovered on the field bench, in every mod
 
 // ── Helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function upTo(tokens: number, prompt: string): string {
-  return tokensOf(answerTo(prompt)).slice(0, tokens).join('');
-}
-
-function judgementOf(code: ErrorCode): { retry: string; blame: string } {
-  const { retry, blame } = errorTable[code];
-  return { retry, blame };
-}
-
 function finishReasonOf(name: FaultName, mode: Mode): string {
   if (name === 'length') return 'length';
-  return mode === 'unary unstreamed' && onlyStreamed.includes(name) ? 'unknown' : 'stop';
+  return mode === 'unary unstreamed' && name === 'missing-terminal-event' ? 'unknown' : 'stop';
 }
 
-/** The first moment, in epoch milliseconds, at which a request may come again. */
-function toldOf(name: 'rate-limited' | 'rate-limited-ms' | 'rate-limited-date', receivedAt: number): number {
-  if (name === 'rate-limited') return receivedAt + 1_000;
-  if (name === 'rate-limited-ms') return receivedAt + 700;
-  return Math.ceil((receivedAt + 2_000) / 1_000) * 1_000;
+/** The first moment, in epoch milliseconds, at which a request may come again after one that was refused. */
+function toldOf(fault: FaultChoice, receivedAt: number): number {
+  if (fault === 'rate-limited') return receivedAt + 1_000;
+  if (fault === 'rate-limited-ms') return receivedAt + 700;
+  if (fault === 'rate-limited-date') return Math.ceil((receivedAt + 2_000) / 1_000) * 1_000;
+  if (fault === 'rate-limited-600s') return receivedAt + 600_000;
+  // Without a hint: our own estimate of a second, give or take a quarter.
+  if (fault === 'rate-limited-no-hint') return receivedAt + 750;
+  // A key that is no good: a minute.
+  return receivedAt + 60_000;
+}
+
+/** Requests that came before the time that the one before them was told. */
+function tooEarly(fault: FaultChoice, requests: readonly RequestRecord[]): RequestRecord[] {
+  return requests.filter((request, index) => {
+    const before = requests[index - 1];
+    return before !== undefined && request.receivedAt < toldOf(fault, before.receivedAt);
+  });
 }
 
 function describeEnd({ seen, prompt }: Cell): string {

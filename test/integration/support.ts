@@ -1,29 +1,53 @@
 /** What the integration tests share: real SDK clients against simulated servers, and what became of a call. */
 
 import OpenAI from 'openai';
-import { TransportError } from '../../src/core/errors.ts';
+import { errorTable, TransportError } from '../../src/core/errors.ts';
 import type {
   Attempt,
   CallOptions,
   Chunk,
   Completion,
   CompletionRequest,
+  ErrorCode,
   Provider,
   Transport,
   TransportOptions,
 } from '../../src/core/types.ts';
 import { type OpenAIOptions, openai } from '../../src/providers/openai.ts';
-import { type SimulatedServer, type SimulatedServerOptions, simulatedServer } from '../../src/testing/index.ts';
+import {
+  answerTo,
+  errorCodeOf,
+  type FaultCase,
+  type FaultChoice,
+  type FaultName,
+  faultOf,
+  type SimulatedServer,
+  type SimulatedServerOptions,
+  simulatedServer,
+  tokensOf,
+} from '../../src/testing/index.ts';
 import { createTransport } from '../../src/transport.ts';
 
 /** How a call is made and how it goes over the wire. */
 export const modes = ['unary', 'unary unstreamed', 'streaming'] as const;
 export type Mode = (typeof modes)[number];
 
-/** Milliseconds. Short beside the defaults, long beside anything a healthy loopback server takes. */
-export const timers = { firstContentMs: 700, idleMs: 500, responseMs: 700 };
+/** Milliseconds. For providers that fall silent: short beside the defaults. */
+const shortTimers = { firstContentMs: 1_000, idleMs: 800, responseMs: 1_000 };
+/** For all others: on a machine that is busy with something else no timer may be what ends a call. */
+const longTimers = { firstContentMs: 20_000, idleMs: 20_000, responseMs: 20_000 };
 /** Milliseconds after which a call that should have ended long ago counts as hung. */
-export const hungMs = 10 * timers.firstContentMs;
+export const hungMs = 30_000;
+
+/** The time-outs under a fault: short where nothing else could end the call. */
+export function timersFor(choice: FaultChoice): typeof shortTimers {
+  return isSilent(choice) ? shortTimers : longTimers;
+}
+
+export function isSilent(choice: FaultChoice): boolean {
+  const fault = faultOf(choice);
+  return fault !== undefined && errorCodeOf(fault) === 'timeout';
+}
 
 /** The official SDK at a simulated server, with its own retries as they are by default: the adapter must turn them off. */
 export function sdkOf(server: SimulatedServer, apiKey = 'sk-test'): OpenAI {
@@ -54,7 +78,7 @@ export class Bench implements AsyncDisposable {
     const providers = Object.entries(servers).map(([name, server]) =>
       providerAt(server, name, { streaming: mode !== 'unary unstreamed' }),
     );
-    return this.transport({ timeout: timers, ...options, providers: providers as [Provider, ...Provider[]] });
+    return this.transport({ timeout: longTimers, ...options, providers: providers as [Provider, ...Provider[]] });
   }
 
   transport(options: TransportOptions): Transport {
@@ -86,10 +110,11 @@ export async function see(
   mode: Mode,
   request: CompletionRequest,
   options?: CallOptions,
+  guardMs = hungMs,
 ): Promise<Seen> {
   let timer: NodeJS.Timeout | undefined;
   const hung = new Promise<Seen>((resolve) => {
-    timer = setTimeout(() => resolve({ ...nothing, how: 'hung' }), hungMs);
+    timer = setTimeout(() => resolve({ ...nothing, how: 'hung' }), guardMs);
   });
   try {
     return await Promise.race([
@@ -171,7 +196,7 @@ export function pause(ms: number): Promise<void> {
 
 /** Waits until something is so. Fails after a generous time. */
 export async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (const started = Date.now(); Date.now() - started < 10_000; ) {
+  for (const started = Date.now(); Date.now() - started < 30_000; ) {
     if (isSo()) return;
     await pause(2);
   }
@@ -193,6 +218,69 @@ export async function pool<Job, Result>(
   return results;
 }
 
+/** Runs cells: a few at a time, and beside them all those that only wait for a timer. The results are in the cells' order. */
+export async function runCells<Cell extends { readonly fault: FaultChoice }, Result>(
+  cells: readonly Cell[],
+  run: (cell: Cell) => Promise<Result>,
+): Promise<Result[]> {
+  const results = new Map<Cell, Result>();
+  const waits = ({ fault }: Cell) =>
+    isSilent(fault) || faultOf(fault)?.kind === 'slow' || 'retryAfter' in (faultOf(fault) ?? {});
+  const one = async (cell: Cell) => void results.set(cell, await run(cell));
+  const quick = pool(
+    8,
+    cells.filter((cell) => !waits(cell)),
+    one,
+  );
+  await Promise.all([quick, pool(24, cells.filter(waits), one)]);
+  return cells.map((cell) => results.get(cell) as Result);
+}
+
 export function median(values: readonly number[]): number {
   return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** How a call under a fault is expected to end. */
+export interface Expected {
+  /** How the attempt at the faulty provider ends. */
+  readonly outcome: 'ok' | ErrorCode;
+  readonly end: 'answered' | 'by backup' | 'interrupted' | 'failed';
+  /** Tokens of the answer that the caller of a stream had before the end. */
+  readonly partialTokens: number;
+}
+
+/** Faults of streams that a request for one body never meets. */
+const onlyStreamed: readonly FaultName[] = ['missing-terminal-event'];
+
+/**
+ * What a fault should come to, from its own description. `wire`: how the answer is asked for. `reader`: how it is handed out.
+ * `seenAs`: what some faults come out as from where they are seen, instead of their own code.
+ */
+export function expectation(
+  { name, fault, code, strikes }: FaultCase,
+  how: {
+    readonly wire: 'streamed' | 'whole';
+    readonly reader: 'streamed' | 'whole';
+    readonly seenAs: Partial<Record<FaultName, ErrorCode>>;
+  },
+): Expected {
+  const outcome = how.seenAs[name] ?? code;
+  if (outcome === undefined || (how.wire === 'whole' && onlyStreamed.includes(name)))
+    return { outcome: 'ok', end: 'answered', partialTokens: 60 };
+  // Reasoning is content: it has been delivered.
+  const late = strikes === 'afterContent' || name === 'reasoning-only';
+  const partialTokens = 'afterTokens' in fault ? (fault.afterTokens ?? 0) : fault.kind === 'unterminated' ? 60 : 0;
+  if (errorTable[outcome].retry === 'never') return { outcome, end: 'failed', partialTokens };
+  if (how.reader === 'streamed' && late) return { outcome, end: 'interrupted', partialTokens };
+  return { outcome, end: 'by backup', partialTokens: 60 };
+}
+
+/** The beginning of the answer to a prompt. */
+export function upTo(tokens: number, prompt: string): string {
+  return tokensOf(answerTo(prompt)).slice(0, tokens).join('');
+}
+
+export function judgementOf(code: ErrorCode): { retry: string; blame: string } {
+  const { retry, blame } = errorTable[code];
+  return { retry, blame };
 }
