@@ -73,6 +73,7 @@ class EndpointAttempt {
     this.#inner = context.fork({ signal: this.#fork.signal }).with(
       receiver.of((facts) => {
         if (facts.providerRequestId !== undefined && !this.#ended) this.#ledger.requestId(facts.providerRequestId);
+        if (facts.cost !== undefined && !this.#ended) this.#ledger.costs(facts.cost);
         if (facts.raw !== undefined) this.#raw = facts.raw;
         for (const watcher of this.#watchers) watcher.received?.(facts);
       }),

@@ -46,6 +46,11 @@ export class LedgerLine {
     this.#line.providerRequestId = id;
   }
 
+  /** The provider has named its price. */
+  costs(dollars: number): void {
+    this.#line.cost = dollars;
+  }
+
   /** The first content is here. Returns how long it took. */
   answered(model?: string): number {
     const ms = now() - this.#sentAt;
@@ -76,7 +81,7 @@ export class LedgerLine {
     line.outcome = outcome;
     line.usage = usage;
     line.usageEstimated = estimated;
-    line.cost = usage === undefined ? 0 : costOf(usage, this.#provider.traits?.price);
+    line.cost ??= usage === undefined ? 0 : costOf(usage, this.#provider.traits?.price);
     Object.freeze(line);
     this.#context.publish({ type: 'attempt:end', ledger: line });
   }

@@ -276,6 +276,8 @@ export interface ReceivedFacts {
   readonly providerRequestId?: string;
   /** The provider's own object, once it is whole: `Completion.raw` of a streamed answer. */
   readonly raw?: unknown;
+  /** US dollars that the provider says the attempt costs: goes before what `traits.price` makes of its usage. */
+  readonly cost?: number;
 }
 
 /** Travels beside the request. Immutable but for the ledger, because two hedged attempts use the same layers at once. */

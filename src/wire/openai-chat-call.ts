@@ -9,6 +9,7 @@ import { readErrorBody } from './error-body.ts';
 import { type Failures, failuresOf } from './failures.ts';
 import { headerMap, requestIdOf } from './headers.ts';
 import { readChatAnswer } from './openai-chat-answer.ts';
+import { answerFacts } from './openai-chat-parts.ts';
 import { type ChatBody, type ChatDialect, chatBody } from './openai-chat-request.ts';
 import { type OpenAIClient, secretsOfClient } from './openai-client.ts';
 
@@ -85,7 +86,7 @@ export async function completeChat(
   const failures = chatFailures(endpoint, request);
   const { bytes } = await openChat(endpoint, request, context, { stream: false, signal, failures });
   const answer = await readWhole(bytes, endpoint, signal, failures);
-  context.received({ raw: answer.raw });
+  context.received(answerFacts(answer.raw));
   return answer;
 }
 

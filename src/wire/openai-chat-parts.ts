@@ -1,4 +1,4 @@
-import type { FinishReason, Usage } from '../core/types.ts';
+import type { FinishReason, ReceivedFacts, Usage } from '../core/types.ts';
 
 /** Parsed JSON of which nothing is known yet. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -51,6 +51,12 @@ export function usageOf(value: unknown): Usage | undefined {
     ...(written !== undefined && { cacheWriteInputTokens: written }),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),
   };
+}
+
+/** What a whole answer tells beside the answer: itself, and its price where the provider names it (OpenRouter, in US dollars). */
+export function answerFacts(raw: unknown): ReceivedFacts {
+  const cost = count(fieldsOf(fieldsOf(raw).usage).cost);
+  return { raw, ...(cost !== undefined && { cost }) };
 }
 
 function count(value: unknown): number | undefined {

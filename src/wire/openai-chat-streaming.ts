@@ -4,6 +4,7 @@ import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import { chunksOf } from './openai-chat-answer.ts';
 import { type ChatEndpoint, chatFailures, type OpenChat, openChat, readWhole } from './openai-chat-call.ts';
+import { answerFacts } from './openai-chat-parts.ts';
 import { ChatStream } from './openai-chat-stream.ts';
 import { SseReader } from './sse-reader.ts';
 import { isUnstreamed, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
@@ -36,7 +37,7 @@ async function* chunks(
   if (await isUnstreamed(opened.bytes, opened.contentType, signal, failures)) {
     const answer = await readWhole(opened.bytes, endpoint, signal, failures);
     endpoint.state.streams = false;
-    context.received({ raw: answer.raw });
+    context.received(answerFacts(answer.raw));
     attempt.complete = true;
     yield* chunksOf(answer);
   } else yield* events(opened, new ChatStream(endpoint.model, failures), context, attempt, failures);
@@ -67,7 +68,7 @@ async function* events(
       }
     }
     const finish = answer.end();
-    context.received({ raw: answer.raw() });
+    context.received(answerFacts(answer.raw()));
     attempt.complete = true;
     yield finish;
   } finally {
