@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorTable } from '../src/core/errors.ts';
+import { errorTable } from '../src/core/error-table.ts';
 
 const root = join(import.meta.dirname, '..');
 const block = /<!-- example: (\S+?)#(\S+) -->\n```ts\n[\s\S]*?```/g;
@@ -56,7 +56,7 @@ Every error of a call carries \`attempts\` (the ledger), \`transactionId\`, and,
 \`providerRequestId\`, \`retryAfterMs\` and \`partial\` (what had arrived of the answer). \`cause\` is a summary: an SDK's own error object
 holds keys and prompts, and is never kept.
 
-This page is made from \`src/core/errors.ts\` by \`npm run docs\`.
+This page is made from \`src/core/error-table.ts\` by \`npm run docs\`.
 `;
 }
 

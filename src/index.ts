@@ -1,11 +1,9 @@
 export { contextKey } from './core/context.ts';
+export { type Blame, errorTable, type RetryJudgement } from './core/error-table.ts';
 export {
-  type Blame,
   type ErrorSummary,
-  errorTable,
   OptionsError,
   type PartialAnswer,
-  type RetryJudgement,
   streamingRefused,
   TransportError,
   type TransportErrorFields,

@@ -149,7 +149,7 @@ class EndpointAttempt {
       object: undefined,
       provider: this.#provider.name,
       transactionId: context.transactionId,
-      attempts: context.attempts,
+      attempts: Object.freeze([...context.attempts]),
       cost: totalCost(context.attempts),
       resumed: false,
     };

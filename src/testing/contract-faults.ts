@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { errorTable, TransportError } from '../core/errors.ts';
+import { errorTable } from '../core/error-table.ts';
+import { TransportError } from '../core/errors.ts';
 import type { CompletionRequest, ErrorCode } from '../core/types.ts';
 import { ask, type Bench, type Rule, type Seen, type Way } from './contract-bench.ts';
 import { type FaultCase, type FaultName, faultCases } from './fault-cases.ts';

@@ -1,6 +1,6 @@
 /** Every fault with a name: what a matrix test goes through, and the short way to ask for one. */
 
-import { errorTable } from '../core/errors.ts';
+import { errorTable } from '../core/error-table.ts';
 import type { ErrorCode } from '../core/types.ts';
 import { errorCodeOf, type Fault, type StatusFault } from './faults.ts';
 import type { WireName } from './incoming.ts';

@@ -1,7 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { errorTable, isStreamingRefused, TransportError } from '../../src/core/errors.ts';
+import { errorTable } from '../../src/core/error-table.ts';
+import { isStreamingRefused, TransportError } from '../../src/core/errors.ts';
 import { createTransport } from '../../src/index.ts';
 import { anthropic } from '../../src/providers/anthropic.ts';
 import { faultCases, type SimulatedServer, simulatedServer } from '../../src/testing/index.ts';

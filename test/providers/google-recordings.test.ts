@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorTable } from '../../src/core/errors.ts';
+import { errorTable } from '../../src/core/error-table.ts';
 import type { ErrorCode, Usage } from '../../src/core/types.ts';
 import { chunk, errorInfo, event, failure, providerOf, quotaFailure, retryInfo } from './google-support.ts';
 import { answering, contextFor, hello, read, type Server } from './support.ts';

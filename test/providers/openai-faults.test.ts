@@ -1,6 +1,7 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorTable, isStreamingRefused, TransportError } from '../../src/core/errors.ts';
+import { errorTable } from '../../src/core/error-table.ts';
+import { isStreamingRefused, TransportError } from '../../src/core/errors.ts';
 import { openai } from '../../src/providers/openai.ts';
 import { faultCases, type SimulatedServer, simulatedServer } from '../../src/testing/index.ts';
 import { contextFor, errorOf, hello, read } from './support.ts';

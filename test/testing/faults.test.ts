@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { errorTable } from '../../src/core/errors.ts';
+import { errorTable } from '../../src/core/error-table.ts';
 import {
   answerTo,
   type FaultChoice,

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { errorTable } from '../../../src/core/error-table.ts';
 import {
-  errorTable,
   failed,
   isStreamingRefused,
   OptionsError,

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { errorTable, isStreamingRefused } from '../../../src/core/errors.ts';
+import { errorTable } from '../../../src/core/error-table.ts';
+import { isStreamingRefused } from '../../../src/core/errors.ts';
 import type { ErrorCode } from '../../../src/core/types.ts';
 import { classify } from '../../../src/wire/classify.ts';
 
