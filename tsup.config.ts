@@ -10,6 +10,7 @@ export default defineConfig({
   splitting: true,
   sourcemap: true,
   clean: true,
+  removeNodeProtocol: false,
   // Declarations come from `tsc` (see tsconfig.build.json): tsup 9 has no compiler interface of TypeScript 7 to call.
   dts: false,
 });

@@ -1,8 +1,8 @@
 /** Runs the same load through both sides at the same time, each against two simulated providers of its own. */
 
-import { bareSdk, sdkTimeoutMs } from './bare-sdk.ts';
+import { bareSdk, sdks, sdkTimeoutMs } from './bare-sdk.ts';
 import { patienceMs, planLoad, runLoad } from './load.ts';
-import { type Options, UsageError } from './options.ts';
+import { type Options, UsageError, type WireName, type Wires } from './options.ts';
 import { Progress } from './progress.ts';
 import { printReport, type Side } from './report.ts';
 import { startServer, troubles } from './schedule.ts';
@@ -19,7 +19,7 @@ const callsPerSecond = { usual: 20, most: 25 };
 
 /** Returns true when llm-transport handed out no wrong answer. */
 export async function compare(options: Options, prompts: readonly string[], from: string): Promise<boolean> {
-  const { seed } = options;
+  const { seed, wires } = options;
   const count = options.count ?? Math.min(prompts.length, usualCount);
   const seconds = options.seconds ?? Math.max(usualSeconds, Math.ceil(count / callsPerSecond.usual));
   if (count / seconds > callsPerSecond.most) {
@@ -29,14 +29,17 @@ export async function compare(options: Options, prompts: readonly string[], from
   }
   const durationMs = seconds * 1_000;
   const calls = planLoad(prompts, count, durationMs, seed);
-  printPlan(count, seconds, seed, from);
+  printPlan(count, seconds, seed, from, wires);
 
   const place = { durationMs, callsPerSecond: count / seconds, seed };
   // The servers' troubles count from here on: told too early by a few milliseconds rather than too late.
   const startedAt = performance.now();
   const [forSdk, forTransport] = await Promise.all([startPair(place), startPair(place)]);
-  const transport = withTransport(forTransport.primary.baseURL, forTransport.backup.baseURL);
-  const bare = { caller: bareSdk(forSdk.primary.baseURL), pair: forSdk, score: new Score() };
+  const transport = withTransport(
+    { server: forTransport.primary, wire: wires.primary },
+    { server: forTransport.backup, wire: wires.backup },
+  );
+  const bare = { caller: bareSdk(wires.primary, forSdk.primary), pair: forSdk, score: new Score() };
   const ours = { caller: transport, pair: forTransport, score: new Score() };
   const sides = [bare, ours];
 
@@ -84,18 +87,30 @@ function announce(progress: Progress, durationMs: number, startedAt: number): ()
   return () => timers.forEach(clearTimeout);
 }
 
-function printPlan(count: number, seconds: number, seed: number, from: string): void {
+/** As people call the formats. */
+const wireNames: Readonly<Record<WireName, string>> = {
+  openai: "OpenAI's",
+  anthropic: "Anthropic's",
+  google: "Gemini's",
+};
+
+function printPlan(count: number, seconds: number, seed: number, from: string, { primary, backup }: Wires): void {
   const s = (ms: number) => `${ms / 1_000} s`;
+  const { made, retries } = sdks[primary];
+  const format =
+    primary === backup
+      ? `in ${wireNames[primary]} format`
+      : `in ${wireNames[primary]} format, and llm-transport's backup in ${wireNames[backup]}`;
   console.log(`
   ${paint('bold', `${count} calls in ${seconds} s`)}, prompts from ${from}, seed ${seed}
 
 ${wrap(
-  `Half of the calls are streamed. All go over real HTTP to simulated providers on 127.0.0.1, which fail some requests at
+  `Half of the calls are streamed. All go over real HTTP, ${format}, to simulated providers on 127.0.0.1, which fail some requests at
   random all the time, and badly at times. Each side has a primary and a backup of its own, with the same troubles at the
   same time. Whoever has waited ${s(patienceMs)} for an answer leaves.`,
 )}
 
-  ${paint('bold', 'bare SDK'.padEnd(16))}new OpenAI({ baseURL: primary }), with its own 2 retries;
+  ${paint('bold', 'bare SDK'.padEnd(16))}${made}, ${retries};
   ${''.padEnd(16)}time-out ${s(sdkTimeoutMs)}, to leave room for a whole answer
   ${paint('bold', 'llm-transport'.padEnd(16))}createTransport({ providers: [primary, backup] }), with its defaults;
   ${''.padEnd(16)}time-out ${s(silenceMs)}, to the first word and from one to the next

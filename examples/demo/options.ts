@@ -2,9 +2,21 @@
 
 import { parseArgs } from 'node:util';
 
+/** The providers' ways to speak. */
+export type WireName = 'openai' | 'anthropic' | 'google';
+
+const choices = ['openai', 'anthropic', 'google', 'mixed'] as const;
+
+/** The wire of each provider. */
+export interface Wires {
+  readonly primary: WireName;
+  readonly backup: WireName;
+}
+
 export interface Options {
   readonly help: boolean;
   readonly real: boolean;
+  readonly wires: Wires;
   /** A file of prompts, one a line; `-` is the standard input. */
   readonly prompts: string | undefined;
   /** Calls; `undefined` is as many as is usual. */
@@ -21,10 +33,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export const help = `The same few hundred calls through the same faults, twice: by the bare OpenAI SDK, and by llm-transport.
+export const help = `The same few hundred calls through the same faults, twice: by a vendor's bare SDK, and by llm-transport.
 No key and no network are needed: the providers are simulated, on 127.0.0.1.
 
   npm run demo                        a load of 28 seconds
+  npm run demo -- --wire WIRE         openai (default), anthropic or google: that vendor's SDK and format on both sides;
+                                      mixed: OpenAI's, and for llm-transport a backup that speaks Anthropic's
   npm run demo -- --prompts FILE      your own prompts, one a line; - for the standard input (or just pipe them)
   npm run demo -- --count N           N calls, the prompts over and over (default: one each, at most 300)
   npm run demo -- --seconds N         the load takes N seconds (default: 28, more for more than 560 calls)
@@ -46,12 +60,14 @@ export function readOptions(args: readonly string[]): Options {
   for (const name of realOnly) {
     if (values[name] !== undefined && values.real !== true) throw new UsageError(`--${name} needs --real`);
   }
+  if (values.real === true && values.wire !== undefined) throw new UsageError("--real speaks OpenAI's wire: no --wire");
   if (values['base-url'] !== undefined && !URL.canParse(values['base-url'])) {
     throw new UsageError(`--base-url: expected a URL, got '${values['base-url']}'`);
   }
   return {
     help: values.help ?? false,
     real: values.real ?? false,
+    wires: wiresOf(values.wire ?? 'openai'),
     prompts: values.prompts,
     count: wholeNumber('count', values.count, 1, 10_000),
     seconds: wholeNumber('seconds', values.seconds, 1, 600),
@@ -68,6 +84,7 @@ function parse(args: readonly string[]) {
       options: {
         help: { type: 'boolean', short: 'h' },
         real: { type: 'boolean' },
+        wire: { type: 'string' },
         prompts: { type: 'string' },
         count: { type: 'string' },
         seconds: { type: 'string' },
@@ -79,6 +96,12 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+}
+
+function wiresOf(text: string): Wires {
+  const choice = choices.find((known) => known === text);
+  if (choice === undefined) throw new UsageError(`--wire: expected ${choices.join(', ')}, got '${text}'`);
+  return choice === 'mixed' ? { primary: 'openai', backup: 'anthropic' } : { primary: choice, backup: choice };
 }
 
 function wholeNumber(name: string, text: string | undefined, least: number, most: number): number | undefined {

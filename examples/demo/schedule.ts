@@ -16,7 +16,7 @@ export interface Trouble {
 
 export const troubles: readonly Trouble[] = [
   { provider: 'primary', from: 0.05, to: 0.15, what: 'is down: connections are refused', fault: 'connection-refused' },
-  { provider: 'backup', from: 0.08, to: 0.11, what: 'is overloaded: 529', fault: 'http-529' },
+  { provider: 'backup', from: 0.08, to: 0.11, what: 'is overloaded', fault: 'http-529' },
   {
     provider: 'primary',
     from: 0.375,

@@ -50,10 +50,24 @@ describe.concurrent('the demo', () => {
     expect(output).not.toContain('\u001b');
   });
 
+  it.each(['anthropic', 'google', 'mixed'])('hands out nothing wrong on the wire --wire %s', async (wire) => {
+    const { code, output, errors } = await demo(['--wire', wire, '--count', '60', '--seconds', '4', '--seed', '3']);
+
+    expect(errors).toBe('');
+    expect(code).toBe(0);
+    const answered = figures(output, 'answered, every word right');
+    const failed = figures(output, 'failed, with an error');
+    const wrong = figures(output, 'wrong, reported as a success');
+    expect([answered[0] + failed[0] + wrong[0], answered[1] + failed[1]]).toEqual([60, 60]);
+    expect(wrong[1]).toBe(0);
+    expect(answered[1]).toBeGreaterThanOrEqual(answered[0]);
+    expect(output).not.toContain('not typed');
+  });
+
   it('tells what there is', async () => {
     const { code, output } = await demo(['--help']);
     expect(code).toBe(0);
-    for (const flag of ['--prompts', '--count', '--seconds', '--seed', '--real', '--base-url', '--model'])
+    for (const flag of ['--wire', '--prompts', '--count', '--seconds', '--seed', '--real', '--base-url', '--model'])
       expect(output).toContain(flag);
   });
 
@@ -62,6 +76,8 @@ describe.concurrent('the demo', () => {
     [['--count', '0'], "--count: expected a whole number from 1 to 10000, got '0'"],
     [['--prompts', '/does/not/exist'], "--prompts: cannot read '/does/not/exist' (ENOENT)"],
     [['--model', 'some-model'], '--model needs --real'],
+    [['--wire', 'smoke'], "--wire: expected openai, anthropic, google, mixed, got 'smoke'"],
+    [['--real', '--wire', 'google'], "--real speaks OpenAI's wire: no --wire"],
     [['--count', '100', '--seconds', '2'], '100 calls in 2 s: at most 25 a second'],
     [['--real'], '--real needs a key in OPENAI_API_KEY'],
   ])('refuses %j with exit code 2', async (args, message) => {

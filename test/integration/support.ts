@@ -1,7 +1,10 @@
 /** What the integration tests share: real SDK clients against simulated servers, and what became of a call. */
 
+import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
-import { errorTable, TransportError } from '../../src/core/errors.ts';
+import { errorTable } from '../../src/core/error-table.ts';
+import { TransportError } from '../../src/core/errors.ts';
 import type {
   Attempt,
   CallOptions,
@@ -13,6 +16,8 @@ import type {
   Transport,
   TransportOptions,
 } from '../../src/core/types.ts';
+import { anthropic } from '../../src/providers/anthropic.ts';
+import { google } from '../../src/providers/google.ts';
 import { type OpenAIOptions, openai } from '../../src/providers/openai.ts';
 import {
   answerTo,
@@ -21,10 +26,12 @@ import {
   type FaultChoice,
   type FaultName,
   faultOf,
+  type RequestRecord,
   type SimulatedServer,
   type SimulatedServerOptions,
   simulatedServer,
   tokensOf,
+  type WireName,
 } from '../../src/testing/index.ts';
 import { createTransport } from '../../src/transport.ts';
 
@@ -58,6 +65,32 @@ export function providerAt(server: SimulatedServer, name: string, options: Parti
   return openai({ client: sdkOf(server), model: 'gpt-test', name, ...options });
 }
 
+/** A wire under test: its adapter, on its vendor's own SDK. */
+export interface Wire {
+  readonly name: WireName;
+  providerAt(server: SimulatedServer, name: string, options?: Pick<OpenAIOptions, 'streaming' | 'domain'>): Provider;
+}
+
+export const openaiWire: Wire = { name: 'openai', providerAt };
+
+export const anthropicWire: Wire = {
+  name: 'anthropic',
+  providerAt(server, name, options) {
+    const client = new Anthropic({ baseURL: server.url, apiKey: 'sk-ant-test', logLevel: 'off' });
+    return anthropic({ client, model: 'claude-test', name, ...options });
+  },
+};
+
+export const googleWire: Wire = {
+  name: 'google',
+  providerAt(server, name, options) {
+    const client = new GoogleGenAI({ apiKey: 'AIzaTest', httpOptions: { baseUrl: server.url } });
+    return google({ client, model: 'gemini-test', name, ...options });
+  },
+};
+
+export const wires: readonly Wire[] = [openaiWire, anthropicWire, googleWire];
+
 /** Servers and transports of one test, let go of together. */
 export class Bench implements AsyncDisposable {
   readonly #servers: SimulatedServer[] = [];
@@ -74,9 +107,10 @@ export class Bench implements AsyncDisposable {
     servers: Readonly<Record<string, SimulatedServer>>,
     mode: Mode = 'unary',
     options: Partial<TransportOptions> = {},
+    wire: Wire = openaiWire,
   ): Transport {
     const providers = Object.entries(servers).map(([name, server]) =>
-      providerAt(server, name, { streaming: mode !== 'unary unstreamed' }),
+      wire.providerAt(server, name, { streaming: mode !== 'unary unstreamed' }),
     );
     return this.transport({ timeout: longTimers, ...options, providers: providers as [Provider, ...Provider[]] });
   }

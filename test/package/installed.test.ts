@@ -212,8 +212,23 @@ describe('the tools that judge packages', () => {
   });
 
   it('are-the-types-wrong finds nothing (ESM only)', async () => {
-    const { code, stdout } = await tool('attw', ['--profile', 'esm-only', '--format', 'json', app.tarball]);
+    // A wildcard is not looked into unless it is told what to find there.
+    const providers = entries.map((entry) => entry.slice('llm-transport/'.length)).filter((path) => path.includes('/'));
+    const args = [
+      '--profile',
+      'esm-only',
+      '--format',
+      'json',
+      '--include-entrypoints',
+      ...providers,
+      '--',
+      app.tarball,
+    ];
+    const { code, stdout } = await tool('attw', args);
     expect(code).toBe(0);
-    expect(stdout).not.toBe('');
+    const { analysis } = JSON.parse(stdout) as { analysis: { entrypoints: Readonly<Record<string, unknown>> } };
+    expect(Object.keys(analysis.entrypoints)).toEqual(
+      expect.arrayContaining(['.', './testing', ...providers.map((path) => `./${path}`)]),
+    );
   });
 });
