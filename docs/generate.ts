@@ -1,6 +1,7 @@
 /**
  * Keeps the pages true: copies regions of the examples, which run in the tests, into README.md and docs, and makes
- * `docs/errors.md` of the error table. `npm run docs` writes; the tests check that there is nothing to write.
+ * `docs/errors.md` of the error table. `npm run docs` writes; the tests check that there is nothing to write. `docs/fault-matrix.md`
+ * takes real calls to make: `npm run docs:matrix` writes it, and its own test checks it.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,9 +53,9 @@ single error may be judged otherwise than its code: with \`x-should-retry: false
 |---|---|---|---|
 ${rows.join('\n')}
 
-Every error of a call carries \`attempts\` (the ledger), \`transactionId\`, and, as far as they are known, \`provider\`, \`status\`,
-\`providerRequestId\`, \`retryAfterMs\` and \`partial\` (what had arrived of the answer). \`cause\` is a summary: an SDK's own error object
-holds keys and prompts, and is never kept.
+Every error of a call carries \`attempts\` (the ledger), \`transactionId\` (unless the call was malformed, and refused before it began), and,
+as far as they are known, \`provider\`, \`status\`, \`providerRequestId\`, \`retryAfterMs\` and \`partial\` (what had arrived of the answer).
+\`cause\` is a summary: an SDK's own error object holds keys and prompts, and is never kept.
 
 This page is made from \`src/core/error-table.ts\` by \`npm run docs\`.
 `;

@@ -1,12 +1,12 @@
 // #region own-provider
-import { createTransport } from 'llm-transport';
+import { createTransport, type Message, messagesOf } from 'llm-transport';
 import { callable } from 'llm-transport/providers/callable';
 
 const inHouse = callable({
   name: 'in-house',
   model: 'ours-7b',
   complete: async (request, { signal }) => {
-    const answer = await generate(request.prompt ?? '', signal);
+    const answer = await generate(messagesOf(request), signal);
     return { text: answer, usage: { inputTokens: 10, outputTokens: 20 } };
   },
 });
@@ -14,9 +14,9 @@ const inHouse = callable({
 const llm = createTransport({ providers: [inHouse] });
 // #endregion
 
-async function generate(prompt: string, signal: AbortSignal): Promise<string> {
+async function generate(messages: readonly Message[], signal: AbortSignal): Promise<string> {
   signal.throwIfAborted();
-  return `You said: ${prompt}`;
+  return `You said: ${messages.at(-1)?.content}`;
 }
 
 console.log((await llm.complete({ prompt: 'Hello' })).text);

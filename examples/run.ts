@@ -20,10 +20,23 @@ const primary = await simulatedServer({
   script: name === 'fail-over' ? ['http-503'] : [],
 });
 const backup = await simulatedServer({ firstTokenMs: 20, tokenMs: 1 });
-process.env.OPENAI_BASE_URL = primary.baseURL;
-process.env.OPENAI_API_KEY = 'sk-simulated';
-process.env.BACKUP_BASE_URL = backup.baseURL;
-process.env.BACKUP_API_KEY = 'sk-simulated';
+// What the SDKs read from the environment when they are given nothing.
+const simulated = 'sk-simulated';
+delete process.env.ANTHROPIC_AUTH_TOKEN;
+delete process.env.GOOGLE_API_KEY;
+Object.assign(process.env, {
+  OPENAI_BASE_URL: primary.baseURL,
+  OPENAI_API_KEY: simulated,
+  ANTHROPIC_BASE_URL: primary.url,
+  ANTHROPIC_API_KEY: simulated,
+  GOOGLE_GEMINI_BASE_URL: primary.url,
+  GEMINI_API_KEY: simulated,
+  BACKUP_BASE_URL: backup.baseURL,
+  BACKUP_API_KEY: simulated,
+  OPENROUTER_BASE_URL: backup.baseURL,
+  OPENROUTER_API_KEY: simulated,
+  OLLAMA_BASE_URL: backup.baseURL,
+});
 try {
   await import(`./${name}.ts`);
 } finally {

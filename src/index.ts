@@ -10,6 +10,7 @@ export {
 } from './core/errors.ts';
 export type { TransportEvent } from './core/events.ts';
 export { hold, mapChunks, replyFrom } from './core/reply.ts';
+export { messagesOf } from './core/request.ts';
 export type {
   Attempt,
   CallInfo,

@@ -7,9 +7,9 @@ import { endpoint } from './core/endpoint.ts';
 import { failed, OptionsError, TransportError } from './core/errors.ts';
 import { Events, type TransportEvent } from './core/events.ts';
 import { Health, ProviderHealth } from './core/health.ts';
-import { checkCallOptions, checkRequest, checkTransportOptions } from './core/options.ts';
+import { checkCall, checkTransportOptions } from './core/options.ts';
 import { drain } from './core/reply.ts';
-import { forkSignal } from './core/signals.ts';
+import { abandoned, cancellation, forkSignal } from './core/signals.ts';
 import { completionStream } from './core/stream.ts';
 import { longestTimerMs, now } from './core/time.ts';
 import type {
@@ -82,6 +82,8 @@ export class Pipeline implements Transport {
       deadline(),
       // Yours sees a call once, however many attempts it takes.
       ...(options.use ?? []).map(guarded),
+      // Again, for a deadline that one of yours has brought forward.
+      deadline(),
       // Above resume: judges the answer that the caller will get.
       validate(),
       // Above retry: what breaks after it was answered is not an attempt that failed, it is an answer that broke.
@@ -129,12 +131,15 @@ export class Pipeline implements Transport {
     request: CompletionRequest<T> & { readonly stream?: false },
     options?: CallOptions,
   ): Promise<Completion<T>>;
+  complete<T = unknown>(
+    request: CompletionRequest<T>,
+    options?: CallOptions,
+  ): Promise<Completion<T> | CompletionStream<T>>;
   async complete<T>(
     request: CompletionRequest<T>,
     options: CallOptions = {},
   ): Promise<Completion<T> | CompletionStream<T>> {
-    checkRequest(request);
-    checkCallOptions(options);
+    checkCall(request, options);
     const { reply, transactionId } = await this.open(request, options);
     if (request.stream === true) return completionStream<T>(reply, transactionId);
     // A middleware of the user's may have answered with a stream that is not read to its end yet.
@@ -145,7 +150,7 @@ export class Pipeline implements Transport {
   async open(request: CompletionRequest, options: CallOptions): Promise<{ reply: Reply; transactionId: string }> {
     const transactionId = options.transactionId ?? randomUUID();
     if (this.#closed !== undefined) throw new TransportError('closed', 'The transport is closed', { transactionId });
-    const fork = forkSignal(options.signal);
+    const fork = forkSignal(options.signal, cancellation);
     const call: Call = {
       transactionId,
       priority: options.priority ?? 'default',
@@ -176,7 +181,7 @@ export class Pipeline implements Transport {
       const error = failed(thrown);
       end();
       // Whatever a layer has left under way is stopped.
-      fork.abort(error);
+      fork.abort(abandoned());
       throw error;
     }
   }

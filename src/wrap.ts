@@ -58,7 +58,8 @@ export function wrap<I, T>(
     const outcome = await reply.done;
     if (!outcome.ok) throw outcome.error;
     for await (const chunk of reply.chunks) if (chunk.type === 'raw') return chunk.value;
-    return undefined;
+    // A middleware has answered, with a completion that it kept.
+    return outcome.completion.raw;
   };
   return Object.assign(wrapped, { transport }) as unknown as Wrapped<I, T>;
 }

@@ -31,7 +31,7 @@ export interface Errand {
 }
 
 /** Where the errand travels. */
-export const errand = contextKey<Errand>('errand', { input: undefined, kind: undefined });
+export const errand = contextKey<Errand | undefined>('errand', undefined);
 
 /** A function of the application's, seen as a provider. */
 export class WrappedFunction implements Provider {
@@ -67,11 +67,23 @@ export class WrappedFunction implements Provider {
 
   async *stream(_request: unknown, context: Context): AsyncGenerator<Chunk, void, undefined> {
     const job = context.get(errand);
+    if (job === undefined) {
+      throw new TransportError('invalid_request', 'This transport belongs to a wrapped function: call that function');
+    }
     const failures = failuresOf({ provider: this.name, secrets: () => [], texts: () => textsOf(job.input) });
     const result = await this.#guarded(() => this.#call(job.input, callInfo(context)), job, context);
+    if (context.signal.aborted) {
+      // It came too late: nobody will read it.
+      if (isAsyncIterable(result))
+        void result[Symbol.asyncIterator]()
+          .return?.()
+          ?.then(undefined, () => {});
+      throw reasonOf(context.signal);
+    }
     if (!isAsyncIterable(result)) {
       job.kind = 'value';
       const end = this.#judge(result, failures);
+      context.received({ raw: result });
       yield { type: 'raw', value: result };
       yield { type: 'finish', ...end };
       return;

@@ -79,7 +79,8 @@ async function startPair(place: { durationMs: number; callsPerSecond: number; se
 
 /** Tells of each trouble when it begins and when it ends. Returns the way to stop. */
 function announce(progress: Progress, durationMs: number, startedAt: number): () => void {
-  const at = (share: number, tell: () => void) => setTimeout(tell, startedAt + share * durationMs - performance.now());
+  const at = (share: number, tell: () => void) =>
+    setTimeout(tell, Math.max(0, startedAt + share * durationMs - performance.now()));
   const timers = troubles.flatMap(({ provider, from, to, what }) => [
     at(from, () => progress.say('yellow', `${provider.padEnd(16)}${what}`)),
     at(to, () => progress.say('none', `${provider.padEnd(16)}is well again`)),

@@ -1,4 +1,4 @@
-/** Full jitter: any wait up to an exponentially growing bound is as likely as another, so that clients spread out. */
+/** The bounds of the waits. */
 export interface BackoffOptions {
   /** Milliseconds, the bound of the first wait. @default 500 */
   readonly baseMs?: number;
@@ -7,7 +7,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Milliseconds to wait before round `round` (1 is the first after the first try). The jitter is applied after the bound, else
+ * Full jitter: any wait up to an exponentially growing bound is as likely as another, so that clients spread out. Gives the
+ * milliseconds to wait before round `round` (1 is the first after the first try). The jitter is applied after the bound, else
  * everybody who has reached it waits alike.
  * Source: Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015.
  */

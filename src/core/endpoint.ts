@@ -12,11 +12,13 @@ import type {
   Completion,
   CompletionRequest,
   Context,
+  ErrorCode,
   Handler,
   Outcome,
   Provider,
   ProviderAnswer,
   Reply,
+  Usage,
 } from './types.ts';
 
 /**
@@ -131,7 +133,8 @@ class EndpointAttempt {
     const error =
       this.#fork.signal.aborted && !TransportError.is(thrown) ? reasonOf(this.#fork.signal) : this.#cleaned(thrown);
     if (this.#end()) {
-      if (error.blame !== 'transport' && error.code !== 'cancelled') this.#health.lastError = error.code;
+      if (error.blame === 'provider' || error.status !== undefined) this.#health.lastError = error.code;
+      this.#keepAway(error);
       this.#ledger.broke(error, (error.partial?.text ?? '') + (error.partial?.reasoning ?? ''));
       // An adapter that is still waiting closes its socket now.
       this.#fork.abort(error);
@@ -139,12 +142,22 @@ class EndpointAttempt {
     return error;
   }
 
+  /** A time that the provider has told is kept by every call, whatever layers there are. */
+  #keepAway({ code, provider, retryAfterMs }: TransportError): void {
+    const { name } = this.#health;
+    if (retryAfterMs === undefined || provider !== name || !saysLater.has(code)) return;
+    const until = Math.ceil(Date.now() + retryAfterMs);
+    if (this.#health.park(until)) this.#context.publish({ type: 'provider:park', provider: name, code, until });
+  }
+
   #succeed(answer: ProviderAnswer): Completion {
     this.#end();
     const context = this.#context;
-    this.#ledger.succeeded(answer.usage, answer.text + (answer.reasoning ?? ''), answer.model);
+    const usage = countable(answer.usage);
+    this.#ledger.succeeded(usage, answer.text + (answer.reasoning ?? ''), answer.model);
     return {
       ...answer,
+      usage,
       model: answer.model || this.#provider.model,
       object: undefined,
       provider: this.#provider.name,
@@ -184,6 +197,11 @@ class EndpointAttempt {
         partial: { text, toolCalls, reasoning },
       });
     }
+    if (typeof answer.text !== 'string' || !Array.isArray(answer.toolCalls)) {
+      return new TransportError('bad_response', `${this.#provider.name} answered with something that is no answer`, {
+        provider: this.#provider.name,
+      });
+    }
     const empty = answer.text === '' && answer.toolCalls.length === 0 && answer.finishReason !== 'length';
     if (!empty || raw) return undefined;
     return new TransportError('empty_response', `${this.#provider.name} ended its answer with nothing in it`, {
@@ -197,3 +215,14 @@ class EndpointAttempt {
     return error.provider === undefined ? withFields(error, { provider: this.#provider.name }) : error;
   }
 }
+
+/** A usage of numbers. With anything else the rate limits would count themselves away, or shut for good. */
+function countable(usage: Usage | null | undefined): Usage | undefined {
+  if (usage === undefined || usage === null) return undefined;
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteInputTokens = 0 } = usage;
+  const counts = [inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens];
+  return counts.every((count) => Number.isFinite(count) && count >= 0) ? usage : undefined;
+}
+
+/** Errors of a provider that may be back at a time that it tells. */
+const saysLater: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'overloaded', 'server_error']);

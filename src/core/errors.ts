@@ -76,7 +76,12 @@ export class TransportError extends Error {
 
   /** True for an error of this class, also one of another copy of this package. */
   static is(value: unknown): value is TransportError {
-    return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true;
+    try {
+      return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true;
+    } catch {
+      // A proxy that throws is none.
+      return false;
+    }
   }
 
   toJSON(): object {
@@ -197,12 +202,20 @@ export function summarise(cause: unknown, known?: Known, depth = 0): TransportEr
   if (isSummary(cause)) return known === undefined ? cause : resummarise(cause, known);
   if (typeof cause !== 'object' || cause === null)
     return mark({ name: typeof cause, message: scrub(String(cause), known) });
-  const error = cause as Record<string, unknown>;
+  try {
+    return mark(summaryOf(cause as Record<string, unknown>, known, depth));
+  } catch {
+    // It throws when it is looked at. What it was thrown for must still come to an end.
+    return mark({ name: 'object', message: '' });
+  }
+}
+
+function summaryOf(error: Record<string, unknown>, known: Known | undefined, depth: number): ErrorSummary {
   const text = (value: unknown): string | undefined =>
     typeof value === 'string' && value !== '' ? scrub(value, known) : undefined;
-  const plain = Object.getPrototypeOf(cause) === Object.prototype;
+  const plain = Object.getPrototypeOf(error) === Object.prototype;
   const name = error.name === undefined || error.name === 'Error' ? error.constructor?.name : error.name;
-  return mark({
+  return {
     name: typeof name === 'string' && !plain ? scrub(name, known) : 'object',
     message: text(error.message) ?? '',
     ...(text(error.code) !== undefined && { code: text(error.code) }),
@@ -212,7 +225,7 @@ export function summarise(cause: unknown, known?: Known, depth = 0): TransportEr
     }),
     ...(error.cause !== undefined &&
       depth < deepest && { cause: summarise(error.cause, known, depth + 1) as ErrorSummary }),
-  });
+  };
 }
 
 const summaries = new WeakSet<object>();

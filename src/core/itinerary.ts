@@ -12,7 +12,7 @@ export interface Itinerary {
   /** Milliseconds that the call may still wait for a provider to come back. */
   readonly patienceMs: number;
   /** Written by the layers below: this hop only finds out whether a provider is back. */
-  readonly hop: { probe: boolean };
+  readonly hop: { probe: boolean } | undefined;
 }
 
 /** Where the call's itinerary travels. */
@@ -21,7 +21,7 @@ export const itinerary = contextKey<Itinerary>('itinerary', {
   givenUp: new Set(),
   last: undefined,
   patienceMs: 0,
-  hop: { probe: false },
+  hop: undefined,
 });
 
 const nobody = new WeakMap<TransportError, number>();

@@ -52,10 +52,9 @@ export class LedgerLine {
   }
 
   /** The first content is here. Returns how long it took. */
-  answered(model?: string): number {
+  answered(): number {
     const ms = now() - this.#sentAt;
     this.#line.firstContentMs = ms;
-    if (model !== undefined) this.#line.model = model;
     this.#context.publish({ type: 'attempt:answer', ledger: Object.freeze({ ...this.#line }) });
     return ms;
   }

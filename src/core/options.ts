@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { OptionsError, TransportError } from './errors.ts';
+import { failed, OptionsError, TransportError, withFields } from './errors.ts';
 import type { CallOptions, CompletionRequest, TransportOptions } from './types.ts';
 
 /** Durations, counts: zero and more, `Infinity` is no limit. */
@@ -74,6 +74,7 @@ const layers = {
     maxWaitMs: optional(milliseconds),
     contentFiltered: optional(z.enum(['never', 'elsewhere'])),
   }),
+  hedge: optional(off),
   resume: layer({ mode: optional(z.enum(['error'])) }),
   timeout: layer({
     firstContentMs: optional(milliseconds),
@@ -308,6 +309,17 @@ export function checkRequest(request: CompletionRequest): void {
   // Compiling takes milliseconds once; without it every call would pay ten times as much.
   compiledRequest ??= z.compile(completionRequest) as Checkable;
   refuse(wrong(compiledRequest, request), 'The request');
+}
+
+/** @throws TransportError `invalid_request` when a request or its options are wrong: before anything is sent. */
+export function checkCall(request: CompletionRequest, options: CallOptions): void {
+  try {
+    checkRequest(request);
+    checkCallOptions(options);
+  } catch (error) {
+    const transactionId = (options as CallOptions | null)?.transactionId;
+    throw typeof transactionId === 'string' ? withFields(failed(error), { transactionId }) : error;
+  }
 }
 
 /** @throws TransportError `invalid_request` when a call's options are wrong: before anything is sent. */

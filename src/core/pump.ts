@@ -189,10 +189,10 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   readonly #came = (result: IteratorResult<Chunk>): void => {
     this.#pulling = false;
     if (this.#end !== undefined) return;
-    if (result.done === true) {
-      return this.#broke(new TransportError('truncated', 'The answer ended without its terminal event'));
-    }
     try {
+      if (result.done === true) {
+        return this.#broke(new TransportError('truncated', 'The answer ended without its terminal event'));
+      }
       const chunk = this.#change === undefined ? result.value : this.#change(result.value);
       if (chunk !== undefined && !isEmpty(chunk)) this.#accept(chunk);
       // What a middleware leaves out has come all the same.
@@ -205,7 +205,14 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   readonly #broke = (error: unknown): void => {
     this.#pulling = false;
-    this.#finish(this.#hooks.clean?.(error) ?? failed(error));
+    let whole: TransportError;
+    try {
+      whole = this.#hooks.clean?.(error) ?? failed(error);
+    } catch (thrown) {
+      // Whatever is wrong with an error, the call ends.
+      whole = failed(thrown);
+    }
+    this.#finish(whole);
   };
 
   #accept(chunk: Chunk, told = false): void {

@@ -4,6 +4,8 @@ import type { Chunk, Completion, Outcome, Reply } from './types.ts';
 
 /** For middleware that answers by itself, such as a cache: a reply that is done already. */
 export function replyFrom(completion: Completion): Reply {
+  if (typeof completion?.text !== 'string' || !Array.isArray(completion.toolCalls))
+    throw new TypeError('replyFrom expects a completion, with its text and its toolCalls');
   return {
     provider: completion.provider,
     chunks: new Whole(completion),

@@ -8,10 +8,23 @@ export function reasonOf(signal: AbortSignal): TransportError {
   return new TransportError('cancelled', 'The call was cancelled', plain ? {} : { cause: reason });
 }
 
+/** The caller's abort, whatever its reason: a cancellation, also when the reason is another call's error. */
+export function cancellation(signal: AbortSignal): TransportError {
+  const reason = reasonOf(signal);
+  return reason.code === 'cancelled'
+    ? reason
+    : new TransportError('cancelled', 'The call was cancelled', { cause: reason });
+}
+
+/** Why an attempt is stopped whose call is over: nothing against its provider. */
+export function abandoned(): TransportError {
+  return new TransportError('cancelled', 'The call was over before this attempt was');
+}
+
 /** A signal of one's own that follows another. */
 export interface Fork {
   readonly signal: AbortSignal;
-  abort(reason: TransportError): void;
+  abort(error: TransportError): void;
   /** Stops following. Whoever forks must release, else a long-lived signal keeps the call alive. */
   release(): void;
 }
@@ -20,14 +33,14 @@ export interface Fork {
  * Forwards aborts by hand: `AbortSignal.any` keeps about a kilobyte a call for as long as the followed signal lives, and fake
  * timers do not reach `AbortSignal.timeout`.
  */
-export function forkSignal(parent: AbortSignal | undefined): Fork {
+export function forkSignal(parent: AbortSignal | undefined, reason: typeof reasonOf = reasonOf): Fork {
   const controller = new AbortController();
-  const forward = (): void => controller.abort(parent === undefined ? undefined : reasonOf(parent));
+  const forward = (): void => controller.abort(parent === undefined ? undefined : reason(parent));
   if (parent?.aborted) forward();
   else parent?.addEventListener('abort', forward, { once: true });
   return {
     signal: controller.signal,
-    abort: (reason) => controller.abort(reason),
+    abort: (error) => controller.abort(error),
     release: () => parent?.removeEventListener('abort', forward),
   };
 }

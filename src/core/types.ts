@@ -403,6 +403,8 @@ export interface TransportOptions {
   /** @default priority() */
   readonly route?: Strategy;
   readonly retry?: RetryOptions | false;
+  /** Hedging is not built yet: it is off. */
+  readonly hedge?: false;
   readonly resume?: ResumeOptions | false;
   readonly timeout?: TimeoutOptions | false;
   readonly circuitBreaker?: CircuitBreakerOptions | false;
@@ -441,7 +443,7 @@ export interface TimeoutOptions {
 export interface CircuitBreakerOptions {
   /** Share of failures, above which the circuit opens. @default 0.5 */
   readonly failureRatio?: number;
-  /** Outcomes in the window before the share counts. @default 10 */
+  /** Outcomes in the window before the share counts; three failures in a row open the circuit all the same. @default 10 */
   readonly minAttempts?: number;
   /** Milliseconds of outcomes that are looked at. @default 60_000 */
   readonly windowMs?: number;
@@ -487,6 +489,11 @@ export interface Transport extends AsyncDisposable {
     request: CompletionRequest<T> & { readonly stream?: false },
     options?: CallOptions,
   ): Promise<Completion<T>>;
+  /** For a request that is one or the other: its `stream` decides. */
+  complete<T = unknown>(
+    request: CompletionRequest<T>,
+    options?: CallOptions,
+  ): Promise<Completion<T> | CompletionStream<T>>;
   health(): readonly HealthSnapshot[];
   on<E extends TransportEvent['type'] | '*'>(
     type: E,

@@ -39,7 +39,8 @@ export function circuitBreaker(options: CircuitBreakerOptions, place: CircuitPla
 
     return async (request, context) => {
       const lease = circuit.acquire();
-      if (lease.probe) context.get(itinerary).hop.probe = true;
+      const { hop } = context.get(itinerary);
+      if (lease.probe && hop !== undefined) hop.probe = true;
       // A probe has told enough with its first content; whoever waits for it need not wait for the last.
       const leased = lease.probe ? watched(context, { content: () => circuit.settle(lease, true) }) : context;
       try {

@@ -1,7 +1,11 @@
-import { failed, TransportError } from '../core/errors.ts';
-import { forkSignal } from '../core/signals.ts';
+import { contextKey } from '../core/context.ts';
+import { TransportError } from '../core/errors.ts';
+import { abandoned, forkSignal } from '../core/signals.ts';
 import { longestTimerMs } from '../core/time.ts';
 import type { Middleware } from '../core/types.ts';
+
+/** The deadline that a layer above already watches. */
+const watchedDeadline = contextKey('watchedDeadline', Number.POSITIVE_INFINITY);
 
 /**
  * Turns the call's deadline into an abort: whatever is under way then stops, and the call rejects `deadline_exceeded`. Above
@@ -10,25 +14,28 @@ import type { Middleware } from '../core/types.ts';
 export function deadline(): Middleware {
   return function deadline(next) {
     return async (request, context) => {
-      if (context.deadline === Number.POSITIVE_INFINITY) return next(request, context);
+      if (context.deadline >= context.get(watchedDeadline)) return next(request, context);
       const left = context.deadline - Date.now();
       const exceeded = (): TransportError => new TransportError('deadline_exceeded', 'The time for the call is over');
       if (left <= 0) throw exceeded();
 
       const fork = forkSignal(context.signal);
       const timer = setTimeout(() => fork.abort(exceeded()), Math.min(left, longestTimerMs));
-      const stop = (error?: TransportError): void => {
+      const stop = (ok: boolean): void => {
         clearTimeout(timer);
         // Nobody above can stop any more what is still under way below once the fork is released.
-        if (error !== undefined) fork.abort(error);
+        if (!ok) fork.abort(abandoned());
         fork.release();
       };
       try {
-        const reply = await next(request, context.fork({ signal: fork.signal }));
-        void reply.done.then((outcome) => stop(outcome.ok ? undefined : outcome.error));
+        const reply = await next(
+          request,
+          context.fork({ signal: fork.signal }).with(watchedDeadline.of(context.deadline)),
+        );
+        void reply.done.then(({ ok }) => stop(ok));
         return reply;
       } catch (error) {
-        stop(failed(error));
+        stop(false);
         throw error;
       }
     };

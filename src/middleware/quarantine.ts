@@ -19,7 +19,8 @@ export function quarantine(health: ProviderHealth): Middleware {
         // Whoever waited in line while it was imposed finds it here.
         if (health.unavailable() === 'quarantined') throw health.refusal();
         before.probing = true;
-        context.get(itinerary).hop.probe = true;
+        const { hop } = context.get(itinerary);
+        if (hop !== undefined) hop.probe = true;
       }
       let reply: Reply;
       try {

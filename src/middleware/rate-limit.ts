@@ -42,7 +42,7 @@ export function rateLimit(options: RateLimitOptions, health: ProviderHealth, all
           async () => {
             const attempt = context.with(waitedMs.of(gate.sent(waiter, context)));
             try {
-              const reply = await next(request, watched(attempt, { content: () => gate.warm() }));
+              const reply = await next(request, watched(attempt, { content: () => gate.warm(attempt) }));
               void reply.done.then(settle);
               return reply;
             } catch (error) {
@@ -184,12 +184,15 @@ class FlowGate {
   }
 
   /** An answer has come: the provider is taken to be there. */
-  warm(): void {
+  warm(context: Context): void {
     if (!this.#cold) return;
     this.#cold = false;
     clearTimeout(this.#patience);
+    const from = this.#health.window;
     this.#queue.concurrency = this.#limit;
     this.#health.window = this.#limit;
+    if (from === this.#limit) return;
+    context.publish({ type: 'window:change', provider: this.#health.name, from, to: this.#limit });
   }
 
   /** How a call ended that had its turn: its tokens are put right, and a provider that said "later" is parked. */
@@ -220,26 +223,17 @@ class FlowGate {
   #judge(error: TransportError, waiter: Waiter, context: Context): void {
     if (error.provider !== this.#health.name) return;
     if (error.code === 'rate_limited') {
-      // Attempts that were under way together are told the same thing once each.
-      const news = (waiter.startedAt ?? 0) > this.#parkedAt;
-      if (!news && error.retryAfterMs === undefined) return;
-      if (news) {
-        this.#parks += 1;
-        this.#parkedAt = now();
-      }
-      const until =
-        Date.now() +
-        (error.retryAfterMs ?? Math.min(60_000, parkMs * 2 ** (this.#parks - 1)) * (0.75 + Math.random() / 2));
-      if (this.#health.park(Math.ceil(until))) {
-        context.publish({
-          type: 'provider:park',
-          provider: this.#health.name,
-          code: error.code,
-          until: Math.ceil(until),
-        });
+      // A time that was told is known already; attempts that were under way together guess only once.
+      if (error.retryAfterMs !== undefined || (waiter.startedAt ?? 0) <= this.#parkedAt) return;
+      this.#parks += 1;
+      this.#parkedAt = now();
+      const guessMs = Math.min(60_000, parkMs * 2 ** (this.#parks - 1)) * (0.75 + Math.random() / 2);
+      const until = Math.ceil(Date.now() + guessMs);
+      if (this.#health.park(until)) {
+        context.publish({ type: 'provider:park', provider: this.#health.name, code: error.code, until });
       }
     } else if (error.status !== undefined && understood.has(error.code)) {
-      this.warm();
+      this.warm(context);
     }
   }
 

@@ -2,7 +2,7 @@ import { callOf } from '../core/context.ts';
 import { failed, scrubbed, type TransportError, withFields } from '../core/errors.ts';
 import { mapError } from '../core/reply.ts';
 import { wordsOf } from '../core/request.ts';
-import { forkSignal } from '../core/signals.ts';
+import { abandoned, forkSignal } from '../core/signals.ts';
 import { now } from '../core/time.ts';
 import type { CompletionRequest, Context, Middleware } from '../core/types.ts';
 
@@ -26,13 +26,13 @@ export function transaction(): Middleware {
           stamped(error, request, context),
         );
         void reply.done.then((outcome) => {
-          if (!outcome.ok) fork.abort(outcome.error);
+          if (!outcome.ok) fork.abort(abandoned());
           fork.release();
           end(outcome.ok ? 'ok' : outcome.error.code);
         });
         return reply;
       } catch (thrown) {
-        fork.abort(failed(thrown));
+        fork.abort(abandoned());
         fork.release();
         const error = stamped(failed(thrown), request, context);
         end(error.code);

@@ -1,5 +1,6 @@
 import { failed, TransportError } from '../core/errors.ts';
 import { replyFrom } from '../core/reply.ts';
+import { raceAbort } from '../core/signals.ts';
 import type { Completion, CompletionRequest, Middleware, Outcome, Schema } from '../core/types.ts';
 
 /**
@@ -12,7 +13,7 @@ export function validate(): Middleware {
       const reply = await next(request, context);
       const { schema } = request;
       if (schema === undefined) return reply;
-      const done = reply.done.then((outcome) => judged(outcome, schema));
+      const done = reply.done.then((outcome) => judged(outcome, schema, context.signal));
       if (request.stream === true) return { ...reply, done };
       const outcome = await done;
       if (outcome.ok) return replyFrom(outcome.completion);
@@ -21,11 +22,17 @@ export function validate(): Middleware {
   };
 }
 
-async function judged(outcome: Outcome, schema: NonNullable<CompletionRequest['schema']>): Promise<Outcome> {
+async function judged(
+  outcome: Outcome,
+  schema: NonNullable<CompletionRequest['schema']>,
+  signal: AbortSignal,
+): Promise<Outcome> {
   // A model that asks for a tool has not answered yet.
   if (!outcome.ok || outcome.completion.toolCalls.length > 0) return outcome;
   try {
-    return { ok: true, completion: { ...outcome.completion, object: await objectOf(outcome.completion, schema) } };
+    // A schema may be asynchronous, and never come to an end.
+    const object = await raceAbort(objectOf(outcome.completion, schema), signal);
+    return { ok: true, completion: { ...outcome.completion, object } };
   } catch (error) {
     return { ok: false, error: failed(error) };
   }

@@ -87,6 +87,11 @@ function unfit({ model, traits }: Candidate, request: CompletionRequest): string
   if (tags.some((tag) => !traits.tags?.includes(tag))) return 'tags';
   if (region !== undefined && traits.region !== region) return 'region';
   const needed = new Set<Capability>(capabilities);
+  for (const message of request.messages ?? []) {
+    if (message.role !== 'user' || typeof message.content === 'string') continue;
+    for (const { type } of message.content) if (type !== 'text') needed.add(type === 'image' ? 'images' : 'files');
+  }
+  if (request.reasoning !== undefined && request.reasoning !== 'none') needed.add('reasoning');
   if ((request.tools?.length ?? 0) > 0) needed.add('tools');
   if (request.schema !== undefined) needed.add('schema');
   if (traits.capabilities !== undefined && [...needed].some((need) => !traits.capabilities?.includes(need)))
@@ -104,7 +109,14 @@ function choose(
 ) {
   const [first, ...rest] = destinations.map(({ health }) => health);
   if (first === undefined) return undefined;
-  const choice = strategy([first, ...rest], request, context);
+  let choice: Candidate | undefined;
+  try {
+    choice = strategy([first, ...rest], request, context);
+  } catch (error) {
+    throw TransportError.is(error)
+      ? error
+      : new TransportError('middleware', `The strategy ${strategy.name || 'given'} threw`, { cause: error });
+  }
   if (choice === undefined) return undefined;
   const chosen = destinations.find(({ health }) => health.name === choice.name);
   if (chosen !== undefined) return chosen;

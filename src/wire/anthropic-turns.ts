@@ -33,6 +33,7 @@ export function turnsOf(messages: readonly Message[], { systemTurns }: { readonl
       ? messages.slice(-1).map(({ content }) => ({ role: 'user', content }) as Message)
       : messages.slice(start);
 
+  const ids = new ToolIds();
   const turns: Turn[] = [];
   const turnFor = (role: Turn['role']): Turn => {
     const last = turns.at(-1);
@@ -44,9 +45,9 @@ export function turnsOf(messages: readonly Message[], { systemTurns }: { readonl
   for (const message of rest) {
     if (message.role === 'assistant') {
       // The API refuses a turn with nothing in it.
-      const blocks = assistantBlocks(message);
+      const blocks = assistantBlocks(message, ids);
       if (blocks.length > 0) turnFor('assistant').items.push(...blocks);
-    } else if (message.role === 'tool') turnFor('user').results.push(resultBlock(message));
+    } else if (message.role === 'tool') turnFor('user').results.push(resultBlock(message, ids));
     else if (message.role === 'system') turnFor('user').items.push(message.content);
     else {
       const { content } = message;
@@ -76,20 +77,20 @@ function contentOf(blocks: readonly Block[]): string | readonly Block[] {
   return kept.length === 1 && only?.type === 'text' ? String(only.text) : kept;
 }
 
-function assistantBlocks(message: Message & { role: 'assistant' }): Block[] {
+function assistantBlocks(message: Message & { role: 'assistant' }, ids: ToolIds): Block[] {
   const calls = (message.toolCalls ?? []).map(({ id, name, input }) => ({
     type: 'tool_use',
-    id: safeId(id),
+    id: ids.ofCall(id),
     name,
     input: input ?? {},
   }));
   return message.content.trim() === '' ? calls : [textBlock(message.content), ...calls];
 }
 
-function resultBlock({ toolCallId, content, isError }: Message & { role: 'tool' }): Block {
+function resultBlock({ toolCallId, content, isError }: Message & { role: 'tool' }, ids: ToolIds): Block {
   return {
     type: 'tool_result',
-    tool_use_id: safeId(toolCallId),
+    tool_use_id: ids.ofResult(toolCallId),
     ...(content !== '' && { content }),
     ...(isError === true && { is_error: true }),
   };
@@ -103,7 +104,29 @@ function markedBlock(text: string): Block {
   return textBlock(`<system>\n${text}\n</system>`);
 }
 
-/** Other vendors' ids can have characters that this API refuses. */
+/**
+ * The ids of a conversation's tool calls as this API takes them: it refuses some characters that other vendors' ids have, and any id
+ * that comes twice, while some vendors begin anew with `call_0` in every answer.
+ */
+class ToolIds {
+  readonly #taken = new Set<string>();
+  /** The ids that calls are sent with, by those that they came with, as long as they have no result. */
+  readonly #waiting = new Map<string, string[]>();
+
+  ofCall(id: string): string {
+    const safe = safeId(id);
+    let own = safe;
+    for (let count = 2; this.#taken.has(own); count += 1) own = `${safe}_${count}`;
+    this.#taken.add(own);
+    this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), own]);
+    return own;
+  }
+
+  ofResult(id: string): string {
+    return this.#waiting.get(id)?.shift() ?? safeId(id);
+  }
+}
+
 function safeId(id: string): string {
   return id.replace(/[^A-Za-z0-9_-]/g, '_');
 }

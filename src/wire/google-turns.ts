@@ -24,6 +24,7 @@ interface Result {
 export function turnsOf(messages: readonly Message[], model: string, marks: CallMarks): Turn[] {
   const turns: Turn[] = [];
   const calls: ToolCall[] = [];
+  const answered = new Set<number>();
   let results: Result[] = [];
   const endStep = (): void => {
     const inOrder = results.toSorted((one, other) => one.call - other.call);
@@ -33,7 +34,10 @@ export function turnsOf(messages: readonly Message[], model: string, marks: Call
   messages.forEach((message, index) => {
     if (message.role === 'system') return;
     if (message.role === 'tool') {
-      const call = calls.findLastIndex(({ id }) => id === message.toolCallId);
+      // Some vendors give one id to several calls.
+      const waiting = calls.findIndex(({ id }, at) => id === message.toolCallId && !answered.has(at));
+      const call = waiting === -1 ? calls.findLastIndex(({ id }) => id === message.toolCallId) : waiting;
+      answered.add(call);
       const called = calls[call];
       if (called === undefined) throw unknownCall(index);
       const given = marks.find(model, called.id)?.given === true;

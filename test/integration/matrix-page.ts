@@ -4,7 +4,6 @@ import type { FaultName } from '../../src/testing/index.ts';
 
 export interface MatrixPage {
   readonly faults: readonly FaultName[];
-  /** The columns: wires, each in all modes. */
   readonly wires: readonly string[];
   readonly modes: readonly string[];
   /** What a call came to; `undefined` where the fault does not happen on that wire. */
@@ -21,34 +20,46 @@ export interface Scores {
 }
 
 export function matrixPage({ faults, wires, modes, outcome, scores }: MatrixPage): string {
-  const columns = wires.flatMap((wire) => modes.map((mode) => ({ wire, mode })));
-  const rows = faults.map((fault) => [
-    `\`${fault}\``,
-    ...columns.map(({ wire, mode }) => outcome(fault, wire, mode) ?? '–'),
-  ]);
+  const rows = faults.flatMap((fault) => {
+    // Wires on which a fault comes to the same share a row.
+    const alike = new Map<string, { on: string[]; outcomes: string[] }>();
+    for (const wire of wires) {
+      const outcomes = modes.flatMap((mode) => outcome(fault, wire, mode) ?? []);
+      const row = alike.get(outcomes.join()) ?? { on: [], outcomes };
+      row.on.push(wire);
+      if (outcomes.length > 0) alike.set(outcomes.join(), row);
+    }
+    return [...alike.values()].map(({ on, outcomes }) => [
+      `\`${fault}\``,
+      on.length === wires.length ? 'all' : on.join(', '),
+      ...outcomes,
+    ]);
+  });
   const marks = wires.map((wire) => {
     const score = scores.get(wire);
     return [wire, `${score?.safe} of ${score?.faults}`, `${score?.recovered} of ${score?.recoverable}`];
   });
   return `# The fault matrix
 
-Each cell is what became of one call whose first provider has the fault of its row, while a second provider on the same wire is healthy;
-the columns are the three wires, each asked for a whole answer (unary), for a whole answer with \`streaming: false\` (unary
-unstreamed) and for a stream (streaming). All of them were made by \`npm run docs:matrix\`, with the adapters and the vendors' own SDKs over
-sockets of this machine against \`simulatedServer()\`, where the faults are described (\`faults\` in \`llm-transport/testing\`); the tests
-make them again and fail when this page says otherwise. \`answered\` is the full, exact answer of the faulty provider itself (in brackets its
-finish reason, where it is not \`stop\`), \`overloaded → backup\` an attempt that ended with \`overloaded\` and the full, exact answer of the
-second provider, \`truncated → stream_interrupted\` a stream that broke as \`truncated\` after its beginning was delivered, which the caller was
-told with exactly that beginning as \`partial\`, a lone code the error that the caller got because nobody else may be asked, and – a fault that
-does not happen on that wire.
+What becomes of a call whose provider has the fault of the row, while a second provider on the same wire (${wires.join(', ')}) is
+healthy: a call for a whole answer (unary), for one that is not streamed on the wire either (\`streaming: false\`: unary unstreamed), and
+for a stream (streaming). Each outcome is that of a real call, through the adapter and the vendor's own SDK, over a socket, against
+\`simulatedServer()\` of \`llm-transport/testing\`, which has the faults by these names; \`npm run docs:matrix\` writes this page, and the
+tests fail when a call comes to something else. A row holds for the wires that it names (a fault does not happen on the others), and says:
 
-${table(['fault', ...columns.map(({ wire, mode }) => `${wire}, ${mode}`)], rows)}
+- \`answered\`: the full, exact answer of the faulty provider itself, in brackets its finish reason where that is not \`stop\`;
+- \`overloaded → backup\`: the attempt ended with \`overloaded\`, and the caller got the full, exact answer of the second provider;
+- \`truncated → stream_interrupted\`: the stream broke as \`truncated\` when its beginning was delivered already, and the caller got an error
+  with exactly that beginning in \`partial\`;
+- \`invalid_request\`: the caller got this error, because nobody else is to be asked.
+
+${table(['fault', 'wires', ...modes], rows)}
 
 ## The field bench
 
-Sixteen faults that users of existing systems suffer from, as far as each wire has them, in every mode. Safe: no false success, no text
-twice, no hang, no request before the time that the provider told, no other vendor asked after a refusal. Recovered: the full, exact answer,
-or a stream's break told with exactly what had arrived; a refusal and a caller who leaves are nothing to recover from.
+Sixteen faults that users of other systems suffer from, as far as a wire has them, in all three modes. Safe: no false success, no text
+twice, no hang, no request before the time that the provider told, nobody else asked after a refusal. Recovered: the full, exact answer, or
+the break of a stream told with exactly what had arrived; a refusal and a caller who leaves are nothing to recover from.
 
 ${table(['wire', 'safe', 'recovered'], marks)}
 `;

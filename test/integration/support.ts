@@ -26,7 +26,6 @@ import {
   type FaultChoice,
   type FaultName,
   faultOf,
-  type RequestRecord,
   type SimulatedServer,
   type SimulatedServerOptions,
   simulatedServer,

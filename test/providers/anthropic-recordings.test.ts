@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Usage } from '../../src/core/types.ts';
 import { rateLimitsOf } from '../../src/wire/rate-limit-headers.ts';
@@ -84,7 +84,9 @@ const own = {
     sse: [
       start,
       openText(),
-      text("Hello! I'm Claude."),
+      text("Hello! It's nice to meet you. I'm Claude"),
+      ping,
+      text(', an AI assistant made by Anthropic. How can I help you today?'),
       close(0),
       turn('end_turn', {}, { ...count, input_tokens: 11, output_tokens: 32 }),
       stop,
@@ -95,7 +97,7 @@ const own = {
     headers: limits,
     sse: [
       start,
-      openTool(0, 'toolu_1', 'weather'),
+      openTool(0, 'toolu_01MKSN7NHsBVKr7Jvw5pqCQq', 'weather'),
       ping,
       ...['', '{"latitude"', ': ', '"52.5200"', ', "long', 'itude": ', '"13.4050"}'].map((json) => input(json)),
       close(0),
@@ -114,16 +116,22 @@ const own = {
   },
 } satisfies Record<string, Recorded>;
 
-const cases = <T extends readonly unknown[]>(name: string, fixture: Recorded, ...facts: T) => [
-  ...recorded(name).map((response) => [`recorded ${name}`, response, ...facts] as const),
-  [`own ${name}`, fixture, ...facts] as const,
-];
+const known: string[] = [];
+const cases = <T extends readonly unknown[]>(name: string, fixture: Recorded, ...facts: T) => {
+  known.push(name);
+  return [
+    ...recorded(name).map((response) => [`recorded ${name}`, response, ...facts] as const),
+    [`own ${name}`, fixture, ...facts] as const,
+  ];
+};
+const greeting =
+  "Hello! It's nice to meet you. I'm Claude, an AI assistant made by Anthropic. How can I help you today?";
 const cached = { cachedInputTokens: 0, cacheWriteInputTokens: 0 };
 
 describe('a real answer, or one like it', () => {
   test.each([
     ...cases('messages-stream', own.stream, '1\n2\n3', { ...cached, inputTokens: 15, outputTokens: 9 } as Usage),
-    ...cases('stream-success-with-retry-after-header', own.retryAfter, "I'm Claude", {
+    ...cases('stream-success-with-retry-after-header', own.retryAfter, greeting, {
       ...cached,
       inputTokens: 11,
       outputTokens: 32,
@@ -131,7 +139,7 @@ describe('a real answer, or one like it', () => {
   ])('%s is read whole, in one piece and in many', async (_, response, said, usage) => {
     for (const pieces of [1, 97]) {
       const { text: words, finish, error, chunks } = await read(replay(response, pieces));
-      expect(words).toContain(said);
+      expect(words).toBe(said);
       expect([error, chunks[0]?.type, finish.length]).toEqual([undefined, 'text', 1]);
       expect(finish[0]).toMatchObject({ finishReason: 'stop' });
       expect(finish[0]?.usage).toEqual(usage);
@@ -143,8 +151,15 @@ describe('a real answer, or one like it', () => {
     async (_, response) => {
       const { chunks, toolCalls, finish } = await read(replay(response, 31));
       expect(chunks.map(({ type }) => type)).toEqual(['toolCall', 'finish']);
-      expect(toolCalls[0]).toMatchObject({ name: 'weather', input: { latitude: '52.5200', longitude: '13.4050' } });
-      expect(finish[0]).toMatchObject({ finishReason: 'tool_calls', usage: { inputTokens: 633, outputTokens: 75 } });
+      expect(toolCalls).toEqual([
+        {
+          id: 'toolu_01MKSN7NHsBVKr7Jvw5pqCQq',
+          name: 'weather',
+          input: { latitude: '52.5200', longitude: '13.4050' },
+        },
+      ]);
+      expect(finish[0]).toMatchObject({ finishReason: 'tool_calls' });
+      expect(finish[0]?.usage).toEqual({ ...cached, inputTokens: 633, outputTokens: 75 });
     },
   );
 
@@ -153,7 +168,7 @@ describe('a real answer, or one like it', () => {
     expect(await replay(response).complete(hello, context.context)).toMatchObject({
       text: 'The capital of France is Paris.',
       finishReason: 'stop',
-      usage: { inputTokens: 14, outputTokens: 10 },
+      usage: { ...cached, inputTokens: 14, outputTokens: 10 },
     });
     expect(rateLimitsOf(context.facts[0]?.headers).requests).toMatchObject({ limit: 10_000, remaining: 9_999 });
   });
@@ -205,4 +220,9 @@ describe('a real answer, or one like it', () => {
         retryAfterMs,
       ]);
   });
+});
+
+test('every recorded answer of Anthropic is among these', () => {
+  const there = existsSync(folder) ? readdirSync(folder).map((file) => file.replace('.json', '')) : [];
+  expect(known).toEqual(expect.arrayContaining(there));
 });

@@ -183,8 +183,9 @@ describe.each([
       replay(answer, 3);
       const { error, text, finishReason, usage } = expected[name] ?? {};
       const asking = providerOf(server).complete(hello, contextFor().context);
-      if (error === undefined) expect(await asking).toMatchObject({ text, finishReason, usage });
-      else await expect(asking).rejects.toMatchObject({ code: error.code });
+      if (error === undefined) return expect(await asking).toMatchObject({ text, finishReason, usage });
+      const { retry, blame } = errorTable[error.code];
+      await expect(asking).rejects.toMatchObject({ code: error.code, retry, blame, retryAfterMs: error.retryAfterMs });
     },
   );
 });

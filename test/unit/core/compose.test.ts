@@ -51,7 +51,9 @@ describe("a user's middleware", () => {
   it('passes what it answers', async () => {
     const reply = replyFrom(completionOf());
     const handler = guarded(() => () => Promise.resolve(reply))(served, mount);
-    expect(await handler(request, aContext())).toBe(reply);
+    const answered = await handler(request, aContext());
+    expect(answered).toEqual(reply);
+    expect(answered.chunks).toBe(reply.chunks);
   });
 
   it('is blamed for what it throws, by name and with the cause', async () => {
@@ -128,6 +130,6 @@ describe("a user's middleware", () => {
     })(served, mount);
     const call = handler(request, aContext().fork({ signal: controller.signal }));
     controller.abort(new TransportError('deadline_exceeded', 'The time for the call is over'));
-    await expect(call).resolves.toBe(late);
+    await expect(call).resolves.toEqual(late);
   });
 });

@@ -52,7 +52,7 @@ function layer(options: CircuitBreakerOptions = {}, others: readonly { serves: b
     new Promise((resolve, reject) => {
       let finishDone: ((outcome: Outcome) => void) | undefined;
       const attempt = {
-        probe: context.get(itinerary).hop.probe,
+        probe: context.get(itinerary).hop?.probe ?? false,
         startedAt: Date.now(),
         answer() {
           for (const watcher of context.get(watchers)) watcher.content?.();

@@ -352,7 +352,8 @@ describe('the quota', () => {
     const next: Handler = async (_request, context) => {
       attempts += 1;
       const error = script(attempts, () => {
-        context.get(itinerary).hop.probe = true;
+        const { hop } = context.get(itinerary);
+        if (hop !== undefined) hop.probe = true;
       });
       if (error?.code !== 'no_provider') (context.attempts as unknown[]).push({});
       if (error !== undefined) throw error;
