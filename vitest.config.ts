@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
+    // Both cores of a small machine; vitest would leave one idle.
+    maxWorkers: 2,
     // The heap test measures after a collection; nothing else uses it.
     execArgv: ['--expose-gc'],
   },

@@ -128,7 +128,7 @@ export class WrappedFunction implements Provider {
       if (chat === undefined && empty) throw failures.of('empty_response', 'ended its stream with nothing in it');
       yield { type: 'finish', ...end };
     } finally {
-      if (!over) void iterator.return?.()?.then(undefined, () => {});
+      if (!over) leave(iterator);
     }
   }
 
@@ -178,6 +178,15 @@ function chatAnswer(result: unknown, failures: Failures): Partial<ProviderAnswer
   const body = fieldsOf(result);
   const isAnswer = body.object === 'chat.completion' || Array.isArray(body.choices);
   return isAnswer || isErrorBody(body) ? readChatAnswer(body, '', failures) : undefined;
+}
+
+/** Not awaited, and whatever it does while it is left: why it is left is what counts. */
+function leave(iterator: AsyncIterator<unknown>): void {
+  try {
+    Promise.resolve(iterator.return?.()).catch(() => {});
+  } catch {
+    // Of no interest any more.
+  }
 }
 
 function raw(value: unknown, text: string | undefined): RawChunk {

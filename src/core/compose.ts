@@ -1,6 +1,6 @@
 import { OptionsError, TransportError } from './errors.ts';
 import { onAbort, reasonOf } from './signals.ts';
-import type { CompletionRequest, Handler, Middleware, Mount, Outcome } from './types.ts';
+import type { CompletionRequest, Handler, Middleware, Mount, Outcome, Reply } from './types.ts';
 
 /** Milliseconds that a user's middleware may still take after its call was stopped, to answer in another way. */
 const graceMs = 1_000;

@@ -5,7 +5,7 @@ import { LedgerLine, totalCost } from './ledger.ts';
 import { Pump } from './pump.ts';
 import { replyFrom } from './reply.ts';
 import { wordsOf } from './request.ts';
-import { forkSignal, raceAbort, reasonOf } from './signals.ts';
+import { forkSignal, isAbandoned, raceAbort, reasonOf } from './signals.ts';
 import { now } from './time.ts';
 import type {
   Chunk,
@@ -135,7 +135,8 @@ class EndpointAttempt {
     if (this.#end()) {
       if (error.blame === 'provider' || error.status !== undefined) this.#health.lastError = error.code;
       this.#keepAway(error);
-      this.#ledger.broke(error, (error.partial?.text ?? '') + (error.partial?.reasoning ?? ''));
+      const outcome = isAbandoned(this.#fork.signal) ? 'abandoned' : error.code;
+      this.#ledger.broke(outcome, (error.partial?.text ?? '') + (error.partial?.reasoning ?? ''));
       // An adapter that is still waiting closes its socket now.
       this.#fork.abort(error);
     }

@@ -1,5 +1,4 @@
 import { attemptReason, callOf, waitedMs } from './context.ts';
-import type { TransportError } from './errors.ts';
 import { costOf, estimateTextTokens, estimateTokens } from './estimate.ts';
 import { now } from './time.ts';
 import type { Attempt, CompletionRequest, Context, Provider, Usage } from './types.ts';
@@ -65,9 +64,9 @@ export class LedgerLine {
   }
 
   /** @param text what had come; without any, nothing is taken to be billed that the provider has not told. */
-  broke(error: TransportError, text: string): void {
+  broke(outcome: Attempt['outcome'], text: string): void {
     const began = text !== '' || this.#line.firstContentMs !== undefined;
-    this.#end(error.code, began ? this.#estimated(text) : undefined, began);
+    this.#end(outcome, began ? this.#estimated(text) : undefined, began);
   }
 
   #estimated(text: string): Usage {

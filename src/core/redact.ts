@@ -67,6 +67,10 @@ export function textsOf(value: unknown, limit = 2_000): string[] {
       for (const [key, inner] of Object.entries(part)) if (!names.has(key)) walk(inner);
     }
   };
-  walk(value);
+  try {
+    walk(value);
+  } catch {
+    // A getter that throws, or deeper than the stack: what was found until then is known.
+  }
   return texts;
 }

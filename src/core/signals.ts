@@ -16,9 +16,18 @@ export function cancellation(signal: AbortSignal): TransportError {
     : new TransportError('cancelled', 'The call was cancelled', { cause: reason });
 }
 
+const abandonments = new WeakSet<object>();
+
 /** Why an attempt is stopped whose call is over: nothing against its provider. */
 export function abandoned(): TransportError {
-  return new TransportError('cancelled', 'The call was over before this attempt was');
+  const error = new TransportError('cancelled', 'The call was over before this attempt was');
+  abandonments.add(error);
+  return error;
+}
+
+/** True for a signal that was aborted because the call was over. */
+export function isAbandoned({ reason }: AbortSignal): boolean {
+  return typeof reason === 'object' && reason !== null && abandonments.has(reason);
 }
 
 /** A signal of one's own that follows another. */

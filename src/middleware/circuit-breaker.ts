@@ -11,6 +11,8 @@ import type { CircuitBreakerOptions, Middleware, Outcome } from '../core/types.t
 const inARow = 3;
 /** A probe that has no content after this has failed. */
 const probeMs = 10_000;
+/** What is said of how long a probe under way will take. */
+const probeGuessMs = 1_000;
 /** Probes while nobody serves: never further apart than this share of `maxOpenMs`, so that service is back soon after theirs. */
 const unservedShare = 0.8;
 
@@ -111,12 +113,13 @@ class Circuit implements Gate {
     return lease;
   }
 
-  /** Milliseconds until an attempt may pass; while a probe is under way, until its lease ends. */
+  /** Milliseconds until an attempt may pass; while a probe is under way, a guess, and never longer than its lease. */
   backMs(): number {
     const { health, all } = this.#place;
     if (health.circuit === 'closed') return 0;
     const at = now();
-    if (this.#probe !== undefined) return Math.max(1, this.#probe.until - at);
+    // How a probe ends is told by a change, mostly long before its lease does: who has less time than that need not give up.
+    if (this.#probe !== undefined) return Math.min(probeGuessMs, Math.max(1, this.#probe.until - at));
     // While somebody else serves there is no hurry; when nobody does any more, there is.
     const paceMs = all.othersServe(health) ? this.#options.maxOpenMs * this.#jitter : this.#quickMs();
     const left = this.#openedAt + paceMs - at;

@@ -100,7 +100,7 @@ describe('a middleware that throws after the answer has begun', () => {
     };
     const { llm, one, types } = aTransport({ tokenMs: 50 }, { [place]: [late] });
     const call = llm.complete({ prompt: 'Hello', stream: true });
-    await expect(call).rejects.toMatchObject({ code: 'middleware', attempts: [{ outcome: 'middleware' }] });
+    await expect(call).rejects.toMatchObject({ code: 'middleware', attempts: [{ outcome: 'abandoned' }] });
     await vi.advanceTimersByTimeAsync(0);
     expect(one.inFlight).toBe(0);
     expect(types.at(-1)).toBe('call:end');

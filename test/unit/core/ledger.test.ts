@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { attemptReason, waitedMs } from '../../../src/core/context.ts';
-import { TransportError } from '../../../src/core/errors.ts';
 import { LedgerLine, totalCost } from '../../../src/core/ledger.ts';
 import { aCall, aProvider, attempt } from './support.ts';
 
@@ -57,7 +56,7 @@ describe("an attempt's line in the ledger", () => {
 
   it('takes nothing to be billed of a failure before any content', () => {
     const { call, line } = aLine();
-    line.broke(new TransportError('overloaded', 'x'), '');
+    line.broke('overloaded', '');
     expect(call.attempts[0]).toMatchObject({
       ...{ outcome: 'overloaded', usage: undefined, usageEstimated: false, cost: 0, mayBeBilled: true },
     });
@@ -66,7 +65,7 @@ describe("an attempt's line in the ledger", () => {
   it('estimates what a break after content has cost', () => {
     const { call, line } = aLine();
     line.answered();
-    line.broke(new TransportError('connection', 'x'), 'x'.repeat(8));
+    line.broke('connection', 'x'.repeat(8));
     expect(call.attempts[0]).toMatchObject({
       ...{ outcome: 'connection', usage: { inputTokens: 10, outputTokens: 2 }, usageEstimated: true, cost: 12 },
     });
