@@ -166,7 +166,7 @@ export class Pipeline implements Transport {
     });
     const key = Symbol(transactionId);
     // A call waits while none of its attempts is under way.
-    const waiting = (): boolean => call.attempts.at(-1)?.outcome !== undefined || call.attempts.length === 0;
+    const waiting = (): boolean => call.attempts.every(({ outcome }) => outcome !== undefined);
     this.#calls.set(key, { waiting, abort: fork.abort });
     const end = (): void => {
       fork.release();

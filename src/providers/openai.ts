@@ -2,7 +2,7 @@ import { OptionsError } from '../core/errors.ts';
 import type { Limits, Provider, Traits } from '../core/types.ts';
 import { type ChatEndpoint, completeChat } from '../wire/openai-chat-call.ts';
 import { streamChat } from '../wire/openai-chat-streaming.ts';
-import { hostOf, isOpenAIClient, isOpenAIHost, maxTokensFieldOf, type OpenAIClient } from '../wire/openai-client.ts';
+import { hostOf, isMistralHost, isOpenAIClient, isOpenAIHost, maxTokensFieldOf, type OpenAIClient } from '../wire/openai-client.ts';
 import { checkOptions } from '../wire/provider-options.ts';
 
 export type { OpenAIClient } from '../wire/openai-client.ts';
@@ -54,6 +54,7 @@ export function openai(options: OpenAIOptions): Provider {
     client,
     model,
     maxTokensField: maxTokensFieldOf(client),
+    shortToolCallIds: isMistralHost(host),
     state: { streams: true, usageInStream: true },
   };
   return {

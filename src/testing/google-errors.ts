@@ -45,7 +45,8 @@ function wordsOf(problem: Problem): Words {
   }
 }
 
-function byStatus({ status, error }: Problem): Words {
+function byStatus(problem: Problem): Words {
+  const { status, error } = problem;
   switch (status) {
     case 402: {
       const message =
@@ -56,6 +57,8 @@ function byStatus({ status, error }: Problem): Words {
       return { status: 400, message: 'Request payload size exceeds the limit: 20971520 bytes.' };
     case 422:
       return { status: 400 };
+    case 429:
+      return rateLimited(problem);
     case 503:
     case 529:
       return { message: overloaded, word: 'UNAVAILABLE' };

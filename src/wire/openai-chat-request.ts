@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { TransportError } from '../core/errors.ts';
 import { jsonSchemaOf, messagesOf } from '../core/request.ts';
 import type { CompletionRequest, FilePart, ImagePart, Message, SchemaOption, TextPart, Tool } from '../core/types.ts';
@@ -8,6 +9,8 @@ export interface ChatDialect {
   readonly model: string;
   /** The field for `maxOutputTokens`. */
   readonly maxTokensField: 'max_completion_tokens' | 'max_tokens';
+  /** Mistral refuses ids of tool calls that are not nine letters or digits, such as those of every other vendor. */
+  readonly shortToolCallIds?: boolean;
 }
 
 export type ChatBody = Record<string, unknown>;
@@ -19,8 +22,9 @@ export type ChatBody = Record<string, unknown>;
  * @throws TransportError `unsupported` for a file that is an address (the API takes files as data only), `invalid_request` for a
  *   schema that cannot be described as JSON Schema
  */
-export function chatBody(request: CompletionRequest, { model, maxTokensField }: ChatDialect): ChatBody {
-  const body: ChatBody = { model, messages: messagesOf(request).map(chatMessage) };
+export function chatBody(request: CompletionRequest, { model, maxTokensField, shortToolCallIds = false }: ChatDialect): ChatBody {
+  const idOf = shortToolCallIds ? shortId : (id: string) => id;
+  const body: ChatBody = { model, messages: messagesOf(request).map((message) => chatMessage(message, idOf)) };
   if (request.tools !== undefined && request.tools.length > 0) {
     body.tools = request.tools.map(chatTool);
     if (request.toolChoice !== undefined)
@@ -39,7 +43,13 @@ export function chatBody(request: CompletionRequest, { model, maxTokensField }: 
   return { ...body, ...request.providerOptions?.openai };
 }
 
-function chatMessage(message: Message): object {
+/** Nine letters or digits: such an id stays, any other becomes the same nine each time. */
+function shortId(id: string): string {
+  if (/^[a-zA-Z0-9]{9}$/.test(id)) return id;
+  return createHash('sha256').update(id).digest('hex').slice(0, 9);
+}
+
+function chatMessage(message: Message, idOf: (id: string) => string): object {
   if (message.role === 'user') {
     const { content } = message;
     return { role: 'user', content: typeof content === 'string' ? content : content.map(chatPart) };
@@ -49,7 +59,7 @@ function chatMessage(message: Message): object {
     const failed = message.isError === true && !/^\W*error/i.test(message.content);
     return {
       role: 'tool',
-      tool_call_id: message.toolCallId,
+      tool_call_id: idOf(message.toolCallId),
       content: failed ? `Error: ${message.content}` : message.content,
     };
   }
@@ -60,7 +70,7 @@ function chatMessage(message: Message): object {
     role: 'assistant',
     content: message.content === '' ? null : message.content,
     tool_calls: calls.map(({ id, name, input }) => ({
-      id,
+      id: idOf(id),
       type: 'function',
       function: { name, arguments: JSON.stringify(input ?? {}) },
     })),

@@ -28,6 +28,11 @@ export function isOpenAIHost(host: string): boolean {
   return host === 'api.openai.com' || host.endsWith('.api.openai.com');
 }
 
+/** True for Mistral's own service. */
+export function isMistralHost(host: string): boolean {
+  return host === 'mistral.ai' || host.endsWith('.mistral.ai');
+}
+
 /**
  * How the server is told the most output tokens: `max_completion_tokens` at OpenAI and Azure (which refuse `max_tokens` for
  * reasoning models), `max_tokens` everywhere else and at Azure's API versions that are older than the new field.

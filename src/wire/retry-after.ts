@@ -67,7 +67,7 @@ function fromDelay(value: unknown): number | undefined {
 }
 
 const phrase = new RegExp(
-  `\\b(?:(?:re)?try(?:ing)?(?: again| your request(?: again)?)?|wait(?:ing)?)\\s*(?:in|after|for|at least)?:?\\s*(?:about |another )?(${durationPattern})`,
+  `\\b(?:(?:re)?try(?:ing)?(?: again| your request(?: again)?)?|wait(?:ing)?)\\s*(?:(?:in|after|for|at least):?\\s*|:\\s*)?(?:about |another )?(${durationPattern})`,
   'gi',
 );
 
