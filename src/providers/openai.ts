@@ -2,7 +2,14 @@ import { OptionsError } from '../core/errors.ts';
 import type { Limits, Provider, Traits } from '../core/types.ts';
 import { type ChatEndpoint, completeChat } from '../wire/openai-chat-call.ts';
 import { streamChat } from '../wire/openai-chat-streaming.ts';
-import { hostOf, isMistralHost, isOpenAIClient, isOpenAIHost, maxTokensFieldOf, type OpenAIClient } from '../wire/openai-client.ts';
+import {
+  hostOf,
+  isMistralHost,
+  isOpenAIClient,
+  isOpenAIHost,
+  maxTokensFieldOf,
+  type OpenAIClient,
+} from '../wire/openai-client.ts';
 import { checkOptions } from '../wire/provider-options.ts';
 
 export type { OpenAIClient } from '../wire/openai-client.ts';

@@ -22,7 +22,10 @@ export type ChatBody = Record<string, unknown>;
  * @throws TransportError `unsupported` for a file that is an address (the API takes files as data only), `invalid_request` for a
  *   schema that cannot be described as JSON Schema
  */
-export function chatBody(request: CompletionRequest, { model, maxTokensField, shortToolCallIds = false }: ChatDialect): ChatBody {
+export function chatBody(
+  request: CompletionRequest,
+  { model, maxTokensField, shortToolCallIds = false }: ChatDialect,
+): ChatBody {
   const idOf = shortToolCallIds ? shortId : (id: string) => id;
   const body: ChatBody = { model, messages: messagesOf(request).map((message) => chatMessage(message, idOf)) };
   if (request.tools !== undefined && request.tools.length > 0) {
