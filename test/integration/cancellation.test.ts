@@ -222,8 +222,8 @@ describe('The reader of a stream', () => {
 
   it('who never reads keeps nothing: after abandonedMs the stream is cancelled', async () => {
     await using bench = new Bench();
-    // More than is read ahead.
-    const primary = await bench.server({ words: 30_000 });
+    // More than is read ahead, and than all the buffers between here and there can take.
+    const primary = await bench.server({ answer: () => Array(2_000).fill('x'.repeat(16_000)).join(' ') });
     const llm = bench.over({ primary }, 'streaming', { timeout: { abandonedMs: 100 } });
     const stream = await llm.complete({ prompt: 'Hello', stream: true });
     const record = await primary.received(1);

@@ -213,3 +213,36 @@ describe('the provider', () => {
     expect(make).toThrow(`${path}: `);
   });
 });
+
+test('Mistral is given tool call ids of nine letters or digits, the same for a call and its result; its own stay', async () => {
+  const bodies: { messages: { tool_calls?: { id: string }[]; tool_call_id?: string }[] }[] = [];
+  const fetch = async (_url: unknown, init?: RequestInit): Promise<Response> => {
+    bodies.push(JSON.parse(String(init?.body)));
+    return Response.json({ choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }] });
+  };
+  const request: CompletionRequest = {
+    messages: [
+      { role: 'user', content: 'What time is it?' },
+      {
+        role: 'assistant',
+        content: '',
+        toolCalls: ['call_vmOzX1', 'a1B2c3D4e'].map((id) => ({ id, name: 'clock', input: {} })),
+      },
+      { role: 'tool', toolCallId: 'call_vmOzX1', content: 'noon' },
+      { role: 'tool', toolCallId: 'a1B2c3D4e', content: 'noon' },
+    ],
+  };
+  for (const baseURL of ['https://api.mistral.ai/v1', 'https://api.openai.com/v1']) {
+    const client = new OpenAI({ baseURL, apiKey, fetch: fetch as typeof globalThis.fetch });
+    await openai({ client, model: 'm' }).complete(request, contextFor().context);
+  }
+  const idsOf = (index: number) => ({
+    calls: bodies[index]?.messages[1]?.tool_calls?.map(({ id }) => id) ?? [],
+    results: bodies[index]?.messages.slice(2).map(({ tool_call_id }) => tool_call_id) ?? [],
+  });
+  const mistral = idsOf(0);
+  expect(mistral.calls[0]).toMatch(/^[a-zA-Z0-9]{9}$/);
+  expect(mistral.calls[1]).toBe('a1B2c3D4e');
+  expect(mistral.results).toEqual(mistral.calls);
+  expect(idsOf(1).calls).toEqual(['call_vmOzX1', 'a1B2c3D4e']);
+});
