@@ -53,6 +53,13 @@ function check(bench: Bench, { name, fault, code }: FaultCase, way: Way, seen: S
   assert.ok(error, 'there is no error');
   if (fault.kind === 'cut' || fault.kind === 'streamError') assert.ok(seen.chunks.length <= fault.afterTokens + 1);
   assertJudged(error, code);
+  const toldMs = fault.kind === 'status' ? fault.retryAfter?.ms : undefined;
+  // Dates are in whole seconds, and some of the time has passed.
+  if (toldMs !== undefined)
+    assert.ok(
+      (error.retryAfterMs ?? 0) >= toldMs / 2,
+      `it says to come back after ${error.retryAfterMs} ms, told were ${toldMs}`,
+    );
 }
 
 function harmless({ textOf }: Bench, name: FaultName, way: Way, { error, finishReason, text }: Seen): void {
