@@ -108,7 +108,9 @@ function thinkingOf(
     return forced ? { effort } : { effort, thinking: { type: 'adaptive', display: 'summarized' } };
   }
   // Such a model wants its own signed thoughts back with the results of its tools, and those are not in a conversation of ours.
-  const amongTools = messagesOf(request).at(-1)?.role === 'tool';
+  const messages = messagesOf(request);
+  const since = messages.findLastIndex(({ role }) => role === 'assistant') + 1;
+  const amongTools = messages.slice(since).some(({ role }) => role === 'tool');
   if (forced || amongTools || maxTokens <= smallestBudget) return {};
   const budget = Math.max(smallestBudget, Math.floor(maxTokens * budgets[reasoning]));
   return { thinking: { type: 'enabled', budget_tokens: Math.min(budget, maxTokens - 1) } };

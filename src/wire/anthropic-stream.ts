@@ -18,6 +18,8 @@ export class MessageStream {
   /** The arguments of tools, by block, as far as they have come. */
   readonly #json = new Map<number, string>();
   readonly #toolCalls: ToolCall[] = [];
+  /** Blocks that have begun and not ended. */
+  readonly #openBlocks = new Set<number>();
   #model: string;
   #message: Fields = {};
   #usage: Fields = {};
@@ -101,6 +103,7 @@ export class MessageStream {
     // Only the last block of an answer can be cut off.
     this.#settle(false, chunks);
     const { text, thinking, ...rest } = block;
+    this.#openBlocks.add(index);
     this.#blocks.set(index, {
       ...rest,
       ...(text !== undefined && { text: '' }),
@@ -135,6 +138,7 @@ export class MessageStream {
 
   #close(index: number, chunks: Chunk[]): void {
     const block = this.#blocks.get(index);
+    this.#openBlocks.delete(index);
     if (block === undefined) return;
     const json = this.#json.get(index) ?? '';
     const parsed = json === '' ? undefined : parsedInput(json);
@@ -151,14 +155,24 @@ export class MessageStream {
     this.#message = { ...this.#message, ...rest, stop_reason };
     if (stop_reason === undefined || stop_reason === null) return;
     this.#stopReason = stop_reason;
+    this.#closeAll(chunks);
     // What was cut off or refused inside a tool call must not look like one.
     const ended = stopReasonOf(stop_reason, false);
     this.#settle(ended === 'length' || ended === 'content_filter', chunks);
   }
 
   #finish(chunks: Chunk[]): void {
+    this.#closeAll(chunks);
     this.#settle(false, chunks);
     this.#finished = true;
+  }
+
+  /** Gateways leave out the end of a block: the end of the turn is its end too. */
+  #closeAll(chunks: Chunk[]): void {
+    for (const index of [...this.#openBlocks]) {
+      if (this.#unsure !== undefined) this.#settle(false, chunks);
+      this.#close(index, chunks);
+    }
   }
 
   #settle(cut: boolean, chunks: Chunk[]): void {

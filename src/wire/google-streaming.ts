@@ -63,13 +63,20 @@ async function* events(
     if (!reading.complete) bytes.cancel();
   });
   let late: NodeJS.Timeout | undefined;
+  // Older models say in every chunk why they will have ended, so only the end of the stream is the end. Of a model that has sent
+  // content without a reason, the reason is the end: then the good-bye is not waited for long, and may be lost.
+  let saysOnce = false;
   try {
     for (;;) {
-      const batch = await nextEvents(reader, answer, attempt);
+      const batch = await nextEvents(reader, attempt, () => saysOnce && answer.finished);
       if (batch === undefined) break;
-      for (const { event, data } of batch) if (isMeant(event, data)) yield* answer.pushText(data);
-      // Older models say in every chunk why they will have ended, so only the end of the stream is the end. It is not waited for long.
-      if (answer.finished) late ??= setTimeout(() => bytes.cancel(), drainMs);
+      for (const { event, data } of batch) {
+        if (!isMeant(event, data)) continue;
+        const chunks = [...answer.pushText(data)];
+        if (chunks.length > 0 && !answer.finished) saysOnce = true;
+        yield* chunks;
+      }
+      if (saysOnce && answer.finished) late ??= setTimeout(() => bytes.cancel(), drainMs);
     }
     throwIfStray(reader, answer, attempt);
     const finish = answer.end();
@@ -87,8 +94,8 @@ async function* events(
 
 async function nextEvents(
   reader: SseReader,
-  answer: GeminiAnswer,
   { fork, failures }: GeminiAttempt,
+  isWhole: () => boolean,
 ): Promise<readonly SseEvent[] | undefined> {
   const { signal } = fork;
   try {
@@ -98,7 +105,7 @@ async function nextEvents(
   } catch (error) {
     if (signal.aborted) throw reasonOf(signal);
     // Only the good-bye was lost.
-    if (answer.finished) return undefined;
+    if (isWhole()) return undefined;
     throw failures.thrown(error);
   }
 }

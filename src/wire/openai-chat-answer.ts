@@ -74,6 +74,9 @@ function toolCallsOf(message: Readonly<Record<string, unknown>>, reason: string,
   // Each is whole here, whatever index the server gives it.
   const pieces = calls.map((call, index) => ({ ...fieldsOf(call), index }));
   const whole = assembler.push(pieces);
-  whole.push(...(reason === 'length' ? assembler.finishIfWhole() : assembler.finish()));
+  // What was cut off or filtered inside a tool call must not look like one.
+  const ended = finishReasonOf(reason, false);
+  const cut = ended === 'length' || ended === 'content_filter';
+  whole.push(...(cut ? assembler.finishIfWhole() : assembler.finish()));
   return whole;
 }
