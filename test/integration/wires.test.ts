@@ -129,6 +129,34 @@ const schema = z.object({
   places: z.array(z.object({ name: z.string(), open: z.boolean() })).min(1),
 });
 
+it('one request with tools, a picture and a schema comes back in the same shape from every wire, typed without casts', async () => {
+  const all = {
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'Where shall we go?' },
+          { type: 'image', image: png, mediaType: 'image/png' },
+        ],
+      },
+    ],
+    tools,
+    schema,
+  } as const;
+  const shapes: unknown[] = [];
+  for (const wire of wires) {
+    await using bench = new Bench();
+    const llm = bench.over({ primary: await bench.server() }, 'unary', {}, wire);
+    const completion = await llm.complete<z.infer<typeof schema>>(all);
+    expectTypeOf(completion.object.places).toEqualTypeOf<{ name: string; open: boolean }[]>();
+    expect(completion.object).toEqual(JSON.parse(completion.text));
+    expect(completion).toMatchObject({ toolCalls: [], finishReason: 'stop', object: { days: 42, sky: 'clear' } });
+    shapes.push(shapeOf(completion));
+  }
+  expect(shapes).toHaveLength(3);
+  for (const shape of shapes) expect(shape).toEqual(shapes[0]);
+});
+
 describe.each(wires)('a schema, on the wire of $name,', (wire) => {
   it('types the answer of a call, a stream, and an answer in one piece, without casts', async () => {
     await using bench = new Bench();
