@@ -297,11 +297,6 @@ export function checkNamedCalls<Call extends { readonly name: string }>(calls: r
   demandOwnNames('calls', calls);
 }
 
-/** @throws OptionsError when what an adapter is told of its provider is wrong. */
-export function checkProviderTraits(options: { readonly limits?: unknown; readonly traits?: unknown }): void {
-  demand(z.object({ limits: optional(limitsSchema), traits: optional(traitsSchema) }), options);
-}
-
 let compiledRequest: Checkable | undefined;
 
 /** @throws TransportError `invalid_request` when a request is wrong: before anything is sent. */

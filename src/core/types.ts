@@ -271,7 +271,7 @@ export interface ContextEntry {
 
 /** What an adapter knows before the answer is whole. */
 export interface ReceivedFacts {
-  /** Of errors and successes alike; they feed the rate-limit buckets. */
+  /** Of errors and successes alike. */
   readonly headers?: Iterable<readonly [string, string]>;
   readonly providerRequestId?: string;
   /** The provider's own object, once it is whole: `Completion.raw` of a streamed answer. */
@@ -499,7 +499,7 @@ export interface Transport extends AsyncDisposable {
     type: E,
     listener: (event: E extends '*' ? TransportEvent : Extract<TransportEvent, { type: E }>) => void,
   ): () => void;
-  /** Lets a provider out of quarantine and forgets its circuit, window and estimates. */
+  /** Lets a provider out of quarantine, and forgets its circuit, what it was parked for, and its estimates. */
   reset(provider: string): void;
   /** New calls and those still waiting reject `closed`; those under way finish, for at most `timeoutMs`. Then no timer is left. */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;

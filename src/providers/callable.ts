@@ -1,3 +1,4 @@
+import { callInfo } from '../core/context.ts';
 import { OptionsError, summarise, TransportError } from '../core/errors.ts';
 import { type Known, scrub } from '../core/redact.ts';
 import { wordsOf } from '../core/request.ts';
@@ -82,7 +83,7 @@ export function callable(options: CallableOptions): Provider {
       if (complete === undefined) return collectAnswer(chunksFor(request, context), model);
       const fail = failing(name, request, context.signal);
       try {
-        const asked = Promise.resolve(complete(request, infoOf(context)));
+        const asked = Promise.resolve(complete(request, callInfo(context)));
         return answerFrom(await raceAbort(asked, context.signal), { name, model });
       } catch (error) {
         throw fail(error);
@@ -104,7 +105,7 @@ async function* streamed(
   let ended = false;
   let toolCalls = false;
   try {
-    const source = await raceAbort(Promise.resolve(stream(request, infoOf(context))), signal);
+    const source = await raceAbort(Promise.resolve(stream(request, callInfo(context))), signal);
     iterator = iteratorOf(source, provider.name);
     for (;;) {
       const result = await raceAbort(Promise.resolve(iterator.next()), signal);
@@ -140,10 +141,6 @@ function leave(iterator: AsyncIterator<unknown> | Iterator<unknown> | undefined)
   } catch {
     // What it does while it is left is of no interest any more.
   }
-}
-
-function infoOf({ signal, deadline, transactionId, attempt }: Context): CallInfo {
-  return { signal, deadline, transactionId, attempt };
 }
 
 /** What a function threw, as a `TransportError`. */

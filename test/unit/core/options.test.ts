@@ -4,7 +4,6 @@ import * as z from 'zod';
 import { OptionsError, TransportError } from '../../../src/core/errors.ts';
 import {
   checkCallOptions,
-  checkProviderTraits,
   checkRequest,
   checkTransportOptions,
   checkWrapOptions,
@@ -162,11 +161,6 @@ describe('other options', () => {
     ).toBeUndefined();
     expect(complaint(() => checkWrapOptions({ providers }))).toMatchObject({ path: 'providers' });
     expect(complaint(() => checkWrapOptions({ classify: 7 }))).toMatchObject({ path: 'classify' });
-  });
-
-  it('of an adapter are its limits and traits, beside whatever else it takes', () => {
-    expect(complaint(() => checkProviderTraits({ limits: { concurrency: 2 }, client: {} } as never))).toBeUndefined();
-    expect(complaint(() => checkProviderTraits({ traits: { weight: -1 } }))).toMatchObject({ path: 'traits.weight' });
   });
 });
 
