@@ -2,12 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { OptionsError, TransportError } from '../../../src/core/errors.ts';
-import {
-  checkCallOptions,
-  checkRequest,
-  checkTransportOptions,
-  checkWrapOptions,
-} from '../../../src/core/options.ts';
+import { checkCallOptions, checkRequest, checkTransportOptions, checkWrapOptions } from '../../../src/core/options.ts';
 import { aProvider } from './support.ts';
 
 /** What a check says is wrong: the path and what was expected there. */
