@@ -30,6 +30,7 @@ export type {
   FinishReason,
   Handler,
   HealthSnapshot,
+  HedgeOptions,
   ImagePart,
   JsonSchema,
   Limits,
@@ -58,6 +59,10 @@ export type {
   TransportOptions,
   Usage,
 } from './core/types.ts';
+export { leastBusy } from './routing/least-busy.ts';
+export { lowestLatency } from './routing/lowest-latency.ts';
 export { priority } from './routing/priority.ts';
+export { roundRobin } from './routing/round-robin.ts';
+export { weighted } from './routing/weighted.ts';
 export { createTransport } from './transport.ts';
 export { type NamedCall, type WrapOptions, type Wrapped, type WrappedCall, wrap } from './wrap.ts';

@@ -29,6 +29,7 @@ import type {
 import { circuitBreaker } from './middleware/circuit-breaker.ts';
 import { collect } from './middleware/collect.ts';
 import { deadline } from './middleware/deadline.ts';
+import { hedge } from './middleware/hedge.ts';
 import { quarantine } from './middleware/quarantine.ts';
 import { rateLimit } from './middleware/rate-limit.ts';
 import { resume } from './middleware/resume.ts';
@@ -90,6 +91,8 @@ export class Pipeline implements Transport {
       ...on(options.resume, resume),
       // Above route, so that another provider can be chosen.
       ...on(options.retry, (retryOptions) => retry(retryOptions, place)),
+      // Below retry, so that a pair of attempts is one try.
+      ...(options.hedge ? [hedge(options.hedge, place)] : []),
     ];
 
     // Once per provider, and per attempt. The order, and the reason for each place:

@@ -5,7 +5,7 @@ import { LedgerLine, totalCost } from './ledger.ts';
 import { Pump } from './pump.ts';
 import { replyFrom } from './reply.ts';
 import { wordsOf } from './request.ts';
-import { forkSignal, isAbandoned, raceAbort, reasonOf } from './signals.ts';
+import { forkSignal, isAbandoned, onAbort, raceAbort, reasonOf } from './signals.ts';
 import { now } from './time.ts';
 import type {
   Chunk,
@@ -121,7 +121,10 @@ class EndpointAttempt {
   /** Asks for a whole answer. */
   async unary(): Promise<Reply> {
     this.#waiting('unary');
-    const answer = await raceAbort(this.#provider.complete(this.#request, this.#inner), this.#fork.signal);
+    const { signal } = this.#fork;
+    // At once: whoever sums up the ledger after an abort finds this line ended.
+    const stop = onAbort(signal, () => this.fail(reasonOf(signal)));
+    const answer = await raceAbort(this.#provider.complete(this.#request, this.#inner), signal).finally(stop);
     const error = this.#judge(answer, false);
     if (error !== undefined) throw error;
     this.#content();

@@ -2,49 +2,141 @@ import { EventEmitter } from 'eventemitter3';
 import type { Attempt, Candidate, CompletionRequest, ErrorCode } from './types.ts';
 
 interface Stamp {
+  /** The call's id; empty for what happens to a provider and not in a call. */
   readonly transactionId: string;
-  /** 0 when the event is not of one attempt. */
+  /** Which attempt of the call, from 1; 0 when the event is not of one attempt. */
   readonly attempt: number;
   /** Epoch milliseconds. */
   readonly at: number;
 }
 
-/** A member of its own for each type: of one member with several types, a listener for one of them would be given `never`. */
-type Each<Type extends string, Fields> = Type extends string ? { readonly type: Type } & Fields : never;
-
 /**
  * What a transport tells. One readonly object each, with no content and no secrets. Every `x:start` has exactly one `x:end`, and
- * nothing of a call follows its `call:end`. Events of a provider rather than a call carry an empty `transactionId`.
+ * nothing of a call follows its `call:end`. A member of its own for each type: of one member with several types, a listener for one
+ * of them would be given `never`.
  */
 export type TransportEvent = Stamp &
   (
-    | { readonly type: 'call:start'; readonly stream: boolean; readonly metadata: CompletionRequest['metadata'] }
     | {
+        /** A call begins, before anything is done for it. Not for a request that is malformed, and not once the transport is closed. */
+        readonly type: 'call:start';
+        /** Whether a stream was asked for. */
+        readonly stream: boolean;
+        /** The request's `metadata`. */
+        readonly metadata: CompletionRequest['metadata'];
+      }
+    | {
+        /** A call is over: its answer was read to the end, or it failed. Once a call, and its last event. */
         readonly type: 'call:end';
+        /** `ok`, or the code of the error. */
         readonly outcome: 'ok' | ErrorCode;
+        /** Milliseconds since `complete()` was called. */
         readonly durationMs: number;
+        /** The ledger: every attempt that was sent. */
         readonly attempts: readonly Attempt[];
       }
     | {
+        /** The router has looked for a provider, for a first attempt or a later one. */
         readonly type: 'route';
+        /** Who was chosen; `undefined` when there was nobody to choose. */
         readonly chosen: string | undefined;
+        /** The name of the strategy's function. */
         readonly strategy: string;
+        /** All providers; `excluded` says why one was not to be chosen. */
         readonly candidates: readonly { readonly name: string; readonly excluded?: string; readonly score?: number }[];
       }
-    | Each<'attempt:start' | 'attempt:answer' | 'attempt:end', { readonly ledger: Attempt }>
-    | { readonly type: 'retry'; readonly code: ErrorCode; readonly waitMs: number }
-    | { readonly type: 'queue:wait'; readonly provider: string; readonly waitMs: number }
     | {
-        readonly type: 'circuit:change';
+        /** An attempt is sent, after any wait in line. */
+        readonly type: 'attempt:start';
+        /** Its line in the ledger, as far as it is written. */
+        readonly ledger: Attempt;
+      }
+    | {
+        /** The first content of an attempt has come. */
+        readonly type: 'attempt:answer';
+        /** Its line in the ledger, now with `firstContentMs`. */
+        readonly ledger: Attempt;
+      }
+    | {
+        /** An attempt is over: whole, broken, or given up. */
+        readonly type: 'attempt:end';
+        /** Its line in the ledger, complete: outcome, duration, usage, cost. */
+        readonly ledger: Attempt;
+      }
+    | {
+        /** An attempt has failed, or nobody could be asked, and the call goes on. */
+        readonly type: 'retry';
+        /** What the call goes on after. */
+        readonly code: ErrorCode;
+        /** Milliseconds that it will wait at most before it goes on; 0: another provider is asked at once. */
+        readonly waitMs: number;
+      }
+    | {
+        /** A second attempt is sent beside a first one that has shown nothing. */
+        readonly type: 'hedge';
+        /** Who is asked beside. */
         readonly provider: string;
+        /** Milliseconds after which, as the option says. */
+        readonly afterMs: number;
+      }
+    | {
+        /** An attempt is sent that had to wait in line. */
+        readonly type: 'queue:wait';
+        /** Whose line. */
+        readonly provider: string;
+        /** Milliseconds that it waited. */
+        readonly waitMs: number;
+      }
+    | {
+        /** A provider's circuit opens, is probed, or closes. Its `transactionId` is empty. */
+        readonly type: 'circuit:change';
+        /** Whose circuit. */
+        readonly provider: string;
+        /** What it was. */
         readonly from: Candidate['circuit'];
+        /** What it is. */
         readonly to: Candidate['circuit'];
       }
-    | { readonly type: 'window:change'; readonly provider: string; readonly from: number; readonly to: number }
-    | Each<
-        'provider:park' | 'provider:quarantine' | 'provider:release',
-        { readonly provider: string; readonly code: ErrorCode | undefined; readonly until: number }
-      >
+    | {
+        /** A provider is trusted with more or fewer attempts at once. */
+        readonly type: 'window:change';
+        /** Whose window. */
+        readonly provider: string;
+        /** Attempts at once, before. */
+        readonly from: number;
+        /** Attempts at once, from now on; `Infinity` when nothing bounds them. */
+        readonly to: number;
+      }
+    | {
+        /** A provider has said "later": nothing is sent to it for a while. Once, however many attempts were told so. */
+        readonly type: 'provider:park';
+        /** Who is left alone. */
+        readonly provider: string;
+        /** With what it said so. */
+        readonly code: ErrorCode | undefined;
+        /** Epoch milliseconds: until when. */
+        readonly until: number;
+      }
+    | {
+        /** A provider's key is refused, or its money is gone: somebody must act. */
+        readonly type: 'provider:quarantine';
+        /** Who is left alone. */
+        readonly provider: string;
+        /** `authentication`, `quota_exhausted` or `permission`. */
+        readonly code: ErrorCode | undefined;
+        /** Epoch milliseconds: when one attempt will look again. */
+        readonly until: number;
+      }
+    | {
+        /** A quarantine is over: an attempt was answered, or `reset()` was called (then `transactionId` is empty). */
+        readonly type: 'provider:release';
+        /** Who may be asked again. */
+        readonly provider: string;
+        /** Always `undefined`. */
+        readonly code: ErrorCode | undefined;
+        /** Epoch milliseconds: since when. */
+        readonly until: number;
+      }
   );
 
 /** An event before the call's stamp is put on it. A middleware of your own may publish types of its own. */

@@ -1,7 +1,11 @@
 import { TransportError } from './errors.ts';
 import { onAbort, reasonOf } from './signals.ts';
-import { longestTimerMs } from './time.ts';
+import { longestTimerMs, now } from './time.ts';
 import type { Candidate, ErrorCode, HealthSnapshot, Limits, Provider, Traits } from './types.ts';
+
+/** Rescues in a row after which a provider counts as slow, and milliseconds for which it then does. */
+const rescuesInARow = 3;
+const slowMs = 5_000;
 
 /** A moving estimate; the arithmetic is in `control/`. */
 export interface Estimate {
@@ -61,6 +65,11 @@ export class ProviderHealth implements Candidate {
   readonly #changed: () => void;
   #parkedUntil = 0;
   #quarantine: Quarantine | undefined;
+  /** Attempts in a row that another had to rescue, and until when that counts against it, on the clock of `now()`. */
+  #rescued = 0;
+  #slowUntil = 0;
+  /** The smallest estimate of a request, in tokens, that was too long for it. */
+  #tooLongTokens = Number.POSITIVE_INFINITY;
 
   constructor(
     provider: Provider,
@@ -123,6 +132,41 @@ export class ProviderHealth implements Candidate {
 
   answeredAfter(ms: number, at: number): void {
     this.#firstContent.add(ms, at);
+    this.#rescued = 0;
+    this.#slowUntil = 0;
+  }
+
+  /** An attempt had shown nothing yet when another, made beside it, answered. After three in a row it is asked last, for a while. */
+  rescued(): void {
+    this.#rescued += 1;
+    if (this.#rescued >= rescuesInARow) this.#slowUntil = now() + slowMs;
+  }
+
+  /** An attempt goes to it. While it counts as slow, one at a time finds out whether it still is. */
+  asked(): void {
+    if (this.#rescued >= rescuesInARow) this.#slowUntil = now() + slowMs;
+  }
+
+  /** It has kept its last callers waiting until somebody else answered. */
+  get slow(): boolean {
+    return this.#slowUntil > now();
+  }
+
+  /** Whether a request of so many tokens, by an estimate, is longer than its model takes: by what it declares, and by what it said. */
+  tooLong(tokens: number): boolean {
+    return tokens > (this.traits.contextWindow ?? Number.POSITIVE_INFINITY) || tokens >= this.#tooLongTokens;
+  }
+
+  /** It has refused a request as too long, or taken one. */
+  learnLength(tokens: number, tooLong: boolean): void {
+    if (tooLong) this.#tooLongTokens = Math.min(this.#tooLongTokens, tokens);
+    // The estimate was wrong for one of the two: nobody knows for which.
+    else if (tokens >= this.#tooLongTokens) this.#tooLongTokens = Number.POSITIVE_INFINITY;
+  }
+
+  /** True when there is anything to hold the length of a request against. */
+  get limitsLength(): boolean {
+    return this.traits.contextWindow !== undefined || this.#tooLongTokens !== Number.POSITIVE_INFINITY;
   }
 
   chunkGap(ms: number, at: number): void {
@@ -159,6 +203,9 @@ export class ProviderHealth implements Candidate {
   reset(): void {
     this.#parkedUntil = 0;
     this.#quarantine = undefined;
+    this.#rescued = 0;
+    this.#slowUntil = 0;
+    this.#tooLongTokens = Number.POSITIVE_INFINITY;
     this.lastError = undefined;
     this.#firstContent.forget();
     this.#chunkGap.forget();

@@ -13,6 +13,8 @@ export interface Itinerary {
   readonly patienceMs: number;
   /** Written by the layers below: this hop only finds out whether a provider is back. */
   readonly hop: { probe: boolean } | undefined;
+  /** A hedge: it stands beside an attempt in this failure domain, and goes to another, where it would be sent at once, or nowhere. */
+  readonly beside?: string;
 }
 
 /** Where the call's itinerary travels. */

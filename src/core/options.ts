@@ -74,7 +74,7 @@ const layers = {
     maxWaitMs: optional(milliseconds),
     contentFiltered: optional(z.enum(['never', 'elsewhere'])),
   }),
-  hedge: optional(off),
+  hedge: layer({ afterMs: milliseconds }),
   resume: layer({ mode: optional(z.enum(['error'])) }),
   timeout: layer({
     firstContentMs: optional(milliseconds),

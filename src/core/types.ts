@@ -77,26 +77,37 @@ export type Capability = 'streaming' | 'tools' | 'schema' | 'images' | 'files' |
 export interface CompletionRequest<T = unknown> {
   /** Short for one user message. */
   readonly prompt?: string;
+  /** The conversation, oldest turn first. */
   readonly messages?: readonly Message[];
   /** Only providers of this model are candidates; it never overrides a provider's model. */
   readonly model?: string;
   /** Hands the answer out while it is being made. @default false */
   readonly stream?: boolean;
+  /** What the model may ask for. Tools are passed through, not run. */
   readonly tools?: readonly Tool[];
+  /** Whether the model may, must or must not ask for a tool, or for which one. */
   readonly toolChoice?: ToolChoice;
   /** The shape the answer must have; what comes back is validated against it. */
   readonly schema?: SchemaOption<T>;
-  /** Tokens. */
+  /** Tokens, reasoning included. Rate limits reckon with it, and the choice of a provider whose context window is known. */
   readonly maxOutputTokens?: number;
+  /** Passed on; the range is the provider's. */
   readonly temperature?: number;
+  /** Passed on; the range is the provider's. */
   readonly topP?: number;
+  /** Passed on to providers that take one. */
   readonly seed?: number;
+  /** Texts at which the model stops. */
   readonly stopSequences?: readonly string[];
+  /** How much the model thinks before it answers, in the provider's own terms. `none`: as little as it can. */
   readonly reasoning?: 'none' | 'low' | 'medium' | 'high';
   /** What a provider must offer to be a candidate. */
   readonly require?: {
+    /** All of these must be in its `traits.tags`. */
     readonly tags?: readonly string[];
+    /** Must be its `traits.region`. */
     readonly region?: string;
+    /** All of these must be in its `traits.capabilities`; one that declares none is taken to have them. */
     readonly capabilities?: readonly Capability[];
   };
   /** For logs and experiments; never sent to a provider. */
@@ -305,10 +316,13 @@ export type Priority = 'interactive' | 'default' | 'batch';
 
 /** What the provider allows; the transport stays below it. `undefined` or `Infinity` is no limit. */
 export interface Limits {
+  /** Requests a minute. */
   readonly requestsPerMinute?: number;
-  /** Input and output together. */
+  /** Tokens a minute, input and output together. */
   readonly tokensPerMinute?: number;
+  /** Input tokens a minute. */
   readonly inputTokensPerMinute?: number;
+  /** Output tokens a minute. */
   readonly outputTokensPerMinute?: number;
   /** Attempts in flight at once. */
   readonly concurrency?: number;
@@ -316,21 +330,35 @@ export interface Limits {
 
 /** What is known of a provider's model. */
 export interface Traits {
-  /** Tokens. */
+  /** Tokens that prompt and answer may have together. A smaller one than a request is likely to need puts the provider last. */
   readonly contextWindow?: number;
-  /** Tokens. */
+  /** Tokens that an answer may have. */
   readonly maxOutputTokens?: number;
+  /** All that the model can do. Leave it out, and the model is taken to be able to do everything. */
   readonly capabilities?: readonly Capability[];
+  /** Where it is, in words of your own, for `require.region`. */
   readonly region?: string;
+  /** Words of your own, for `require.tags`. */
   readonly tags?: readonly string[];
-  /** US dollars per million tokens. */
+  /** US dollars per million tokens. Without it, `cost` is known only where the provider tells it. */
   readonly price?: {
+    /** Of input tokens. */
     readonly input: number;
+    /** Of output tokens, reasoning included. */
     readonly output: number;
+    /** Of input tokens that were read from a cache. @default the price of `input` */
     readonly cachedInput?: number;
+    /** Of input tokens that were written to a cache. @default the price of `input` */
     readonly cacheWriteInput?: number;
   };
-  readonly promptCache?: { readonly ttlMs: number; readonly minTokens: number };
+  /** How long the provider remembers a prompt, and from which length on. For strategies of your own; the built-in ones do not look. */
+  readonly promptCache?: {
+    /** Milliseconds. */
+    readonly ttlMs: number;
+    /** Tokens. */
+    readonly minTokens: number;
+  };
+  /** Its share of the calls, for the strategies that divide them. 0: only when nobody else can be asked. @default 1 */
   readonly weight?: number;
 }
 
@@ -399,15 +427,21 @@ export interface Strategy {
 // ── The transport ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface TransportOptions {
+  /** At least one, each with a name of its own. `priority()` prefers them in this order. */
   readonly providers: readonly [Provider, ...Provider[]];
-  /** @default priority() */
+  /** Chooses among the providers that can be asked. @default priority() */
   readonly route?: Strategy;
+  /** Asks again, here or elsewhere. `false`: one attempt a call, no fail-over. */
   readonly retry?: RetryOptions | false;
-  /** Hedging is not built yet: it is off. */
-  readonly hedge?: false;
+  /** A second attempt beside a slow first one. @default false */
+  readonly hedge?: HedgeOptions | false;
+  /** What becomes of a stream that breaks after it was answered. `false`: it ends in the original error. */
   readonly resume?: ResumeOptions | false;
+  /** Notices silence. `false`: only the call's deadline ends it. */
   readonly timeout?: TimeoutOptions | false;
+  /** Leaves a failing provider alone, and finds out when it is back. `false`: it is asked by every call. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
+  /** Keeps the providers' `limits`, and a line of those who wait. `false`: no limits, no line. */
   readonly rateLimit?: RateLimitOptions | false;
   /** Yours, once per call. */
   readonly use?: readonly Middleware[];
@@ -422,6 +456,11 @@ export interface RetryOptions {
   readonly maxWaitMs?: number;
   /** Ask another provider when one refused by policy. @default 'never' */
   readonly contentFiltered?: 'never' | 'elsewhere';
+}
+
+export interface HedgeOptions {
+  /** Milliseconds without content, from the moment the first attempt was sent, after which a second is made elsewhere. */
+  readonly afterMs: number;
 }
 
 export interface ResumeOptions {
@@ -461,11 +500,11 @@ export interface RateLimitOptions {
 export interface CallOptions {
   /** Cancels the call: its socket is closed, and it rejects `cancelled`. */
   readonly signal?: AbortSignal;
-  /** Milliseconds for the whole call, waiting and retries included. */
+  /** Milliseconds for the whole call, waiting and retries included; a stream must be read to its end by then. @default Infinity */
   readonly timeoutMs?: number;
-  /** @default a random UUID */
+  /** The call's id in events, errors, the ledger, and at providers that take one. @default a random UUID */
   readonly transactionId?: string;
-  /** @default 'default' */
+  /** Who leaves a waiting line first. @default 'default' */
   readonly priority?: Priority;
   /** Values for your middleware: `tenant.of('acme')`. */
   readonly values?: readonly ContextEntry[];
@@ -502,5 +541,8 @@ export interface Transport extends AsyncDisposable {
   /** Lets a provider out of quarantine, and forgets its circuit, what it was parked for, and its estimates. */
   reset(provider: string): void;
   /** New calls and those still waiting reject `closed`; those under way finish, for at most `timeoutMs`. Then no timer is left. */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+  close(options?: {
+    /** Milliseconds that calls under way may take to finish; then they are aborted. @default 10_000 */
+    readonly timeoutMs?: number;
+  }): Promise<void>;
 }

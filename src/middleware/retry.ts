@@ -1,12 +1,20 @@
 import pRetry from 'p-retry';
 import { fullJitter } from '../control/backoff.ts';
 import type { RetryQuota } from '../control/retry-quota.ts';
+import { errorTable } from '../core/error-table.ts';
 import { failed, type TransportError, withFields } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
 import { backAfterMs, itinerary } from '../core/itinerary.ts';
 import { reasonOf } from '../core/signals.ts';
 import { now, sleep } from '../core/time.ts';
 import type { CompletionRequest, Context, Handler, Middleware, Reply, RetryOptions } from '../core/types.ts';
+
+/** The options that are not given. */
+export const retryDefaults = {
+  retries: 3,
+  maxWaitMs: 60_000,
+  contentFiltered: 'never',
+} as const satisfies Required<RetryOptions>;
 
 /** What the retries of one transport share. */
 export interface RetryPlace {
@@ -69,7 +77,11 @@ class Rounds {
   #unpaid = 0;
 
   constructor(
-    { retries = 3, maxWaitMs = 60_000, contentFiltered = 'never' }: RetryOptions,
+    {
+      retries = retryDefaults.retries,
+      maxWaitMs = retryDefaults.maxWaitMs,
+      contentFiltered = retryDefaults.contentFiltered,
+    }: RetryOptions,
     place: RetryPlace,
     context: Context,
   ) {
@@ -153,6 +165,7 @@ class Rounds {
     const name = error.provider;
     if (sent || this.#lastError === undefined) this.#lastError = error;
     if (sent) {
+      this.#noteHedge(name);
       this.#last = name;
       if (!this.#hop.probe) this.#spent = true;
       else if (this.#purse === 'paid') this.#place.quota.refund();
@@ -176,6 +189,14 @@ class Rounds {
     }
     this.#context.publish({ type: 'retry', code: error.code, waitMs: 0 });
     return true;
+  }
+
+  /** Of two attempts at once one error comes back; how the other ended stands in the ledger. */
+  #noteHedge(name: string | undefined): void {
+    for (const { provider, outcome } of this.#context.attempts.slice(this.#sent)) {
+      if (provider === name || outcome === undefined || outcome === 'ok' || outcome === 'abandoned') continue;
+      (errorTable[outcome].retry === 'elsewhere' ? this.#givenUp : this.#tried).add(provider);
+    }
   }
 
   async #nextRound(backMs: number, error: TransportError): Promise<boolean> {

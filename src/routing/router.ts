@@ -1,8 +1,10 @@
+import { isFree } from '../core/candidates.ts';
 import { alternatives, beginAttempt, forgetAttempt } from '../core/context.ts';
 import { TransportError, withFields } from '../core/errors.ts';
 import type { ProviderHealth } from '../core/health.ts';
 import { type Itinerary, itinerary, nobodyLeft } from '../core/itinerary.ts';
-import type { Attempt, Candidate, Capability, CompletionRequest, Context, Handler, Strategy } from '../core/types.ts';
+import { isLack, lackOf, lengthOf } from '../core/requirements.ts';
+import type { Attempt, Candidate, CompletionRequest, Context, Handler, Strategy } from '../core/types.ts';
 
 /** One place to send an attempt to: a provider's layers, and how it does. */
 export interface Destination {
@@ -11,58 +13,114 @@ export interface Destination {
 }
 
 /**
- * Sends an attempt to one of the providers: leaves out those that cannot help the request or cannot be asked now, prefers another
- * failure domain than those that failed in this round, and lets the strategy choose among the rest.
+ * Sends an attempt to one of the providers: leaves out those that cannot help the request or cannot be asked now, puts those last
+ * that are slow, too small for the prompt, or of a failure domain that failed in this round, and lets the strategy choose.
  */
 export function router(strategy: Strategy, destinations: readonly Destination[]): Handler {
-  const domains = new Map(destinations.map(({ health }) => [health.name, health.domain]));
-
   return async function route(request, context) {
     const hops = context.get(itinerary);
     const at = Date.now();
-    const left = new Map<string, string>();
-    const eligible: Destination[] = [];
-    for (const destination of destinations) {
-      const reason = exclusion(destination.health, request, hops, at);
-      if (reason === undefined) eligible.push(destination);
-      else left.set(destination.health.name, reason);
-    }
-    const failed = new Set([...hops.tried].map((name) => domains.get(name)));
-    const elsewhere = eligible.filter(({ health }) => !failed.has(health.domain));
-    const candidates = elsewhere.length > 0 ? elsewhere : eligible;
-
-    const chosen = choose(strategy, candidates, request, context);
+    const survey = new Survey(destinations, request, hops, at);
+    const chosen = choose(strategy, survey.candidates, request, context);
     context.publish({
       type: 'route',
       chosen: chosen?.health.name,
       strategy: strategy.name,
-      candidates: destinations.map(({ health: { name } }) => {
-        const excluded =
-          left.get(name) ?? (candidates.some(({ health }) => health.name === name) ? undefined : 'same domain');
-        return excluded === undefined ? { name } : { name, excluded };
-      }),
+      candidates: survey.told,
     });
-    if (chosen === undefined) throw nobodyAt(destinations, left, hops, at);
+    if (chosen === undefined) throw nobodyAt(destinations, survey, hops, at);
 
-    const { name } = chosen.health;
-    const reason: Attempt['reason'] = hops.last === undefined ? 'first' : hops.last === name ? 'retry' : 'failover';
-    const attempt = beginAttempt(context, reason).with(alternatives.of(eligible.length - 1));
-    const sent = context.attempts.length;
+    const { health } = chosen;
+    const attempt = beginAttempt(context, reasonFor(health, hops)).with(alternatives.of(survey.alternatives));
+    const wasSent = (): boolean => context.attempts.some(({ number }) => number === attempt.attempt);
+    health.asked();
     try {
       const reply = await chosen.handler(request, attempt);
-      if (strategy.settled !== undefined) {
-        void reply.done.then(() => settled(strategy, request, attempt));
+      if (strategy.settled !== undefined) void reply.done.then(() => settled(strategy, request, attempt));
+      if (health.limitsLength) {
+        void reply.done.then(({ ok }) => {
+          if (ok) health.learnLength(lengthOf(request), false);
+        });
       }
       return reply;
     } catch (error) {
-      if (context.attempts.length === sent) forgetAttempt(attempt);
+      if (!wasSent()) forgetAttempt(attempt);
       else settled(strategy, request, attempt);
+      if (!TransportError.is(error)) throw error;
+      if (error.code === 'context_length_exceeded' && wasSent()) health.learnLength(lengthOf(request), true);
       // A provider's layers may throw without saying whose error it is.
-      throw TransportError.is(error) && error.provider === undefined && error.retry !== 'never'
-        ? withFields(error, { provider: name })
+      throw error.provider === undefined && error.retry !== 'never'
+        ? withFields(error, { provider: health.name })
         : error;
     }
   };
+}
+
+function reasonFor({ name }: ProviderHealth, { beside, last }: Itinerary): Attempt['reason'] {
+  if (beside !== undefined) return 'hedge';
+  if (last === undefined) return 'first';
+  return last === name ? 'retry' : 'failover';
+}
+
+/** Who may be chosen now, and why the others may not. */
+class Survey {
+  /** How many others could be asked instead of the one that is chosen. */
+  readonly alternatives: number;
+  readonly #destinations: readonly Destination[];
+  /** Why each is left out; `undefined` for those that may be chosen. */
+  readonly #reasons: (string | undefined)[];
+
+  constructor(destinations: readonly Destination[], request: CompletionRequest, hops: Itinerary, at: number) {
+    this.#destinations = destinations;
+    this.#reasons = destinations.map(({ health }) => exclusion(health, request, hops, at));
+    const tokens = destinations.some(({ health }) => health.limitsLength) ? lengthOf(request) : 0;
+    const fits = (health: ProviderHealth): boolean => !health.tooLong(tokens);
+    const isQuick = (health: ProviderHealth): boolean => !health.slow;
+    if (hops.beside !== undefined) {
+      // A hedge that would wait, or is likely to fail, costs more than it gives.
+      this.#demand('context window', fits);
+      this.#demand('slow', isQuick);
+      this.#demand('same domain', ({ domain }) => domain !== hops.beside);
+      this.#demand('half-open', ({ circuit }) => circuit === 'closed');
+      this.#demand('busy', isFree);
+      this.alternatives = this.candidates.length - 1;
+      return;
+    }
+    // The estimate of a prompt's length is rough: better to try than to refuse what might have fitted.
+    this.#prefer('context window', fits);
+    this.alternatives = this.candidates.length - 1;
+    this.#prefer('slow', isQuick);
+    if (hops.tried.size === 0) return;
+    const failed = destinations.filter(({ health }) => hops.tried.has(health.name));
+    this.#prefer('same domain', ({ domain }) => failed.every(({ health }) => health.domain !== domain));
+  }
+
+  get candidates(): readonly Destination[] {
+    return this.#destinations.filter((_, index) => this.#reasons[index] === undefined);
+  }
+
+  /** For the event. */
+  get told(): readonly { readonly name: string; readonly excluded?: string }[] {
+    return this.#destinations.map(({ health: { name } }, index) => {
+      const excluded = this.#reasons[index];
+      return excluded === undefined ? { name } : { name, excluded };
+    });
+  }
+
+  reasonFor(destination: Destination): string | undefined {
+    return this.#reasons[this.#destinations.indexOf(destination)];
+  }
+
+  /** Leaves out those who are not as wished, as long as somebody is. */
+  #prefer(reason: string, isWished: (health: ProviderHealth) => boolean): void {
+    if (this.candidates.some(({ health }) => isWished(health))) this.#demand(reason, isWished);
+  }
+
+  #demand(reason: string, isWished: (health: ProviderHealth) => boolean): void {
+    for (const [index, { health }] of this.#destinations.entries()) {
+      if (this.#reasons[index] === undefined && !isWished(health)) this.#reasons[index] = reason;
+    }
+  }
 }
 
 /** Why a provider is left out, `undefined` when it may be chosen. */
@@ -73,33 +131,12 @@ function exclusion(
   at: number,
 ): string | undefined {
   return (
-    unfit(health, request) ??
+    lackOf(health, request) ??
     (hops.givenUp.has(health.name) ? 'given up' : undefined) ??
     (hops.tried.has(health.name) ? 'tried' : undefined) ??
     health.unavailable(at)
   );
 }
-
-/** What a provider lacks for a request. What it does not declare it is taken to have. */
-function unfit({ model, traits }: Candidate, request: CompletionRequest): string | undefined {
-  if (request.model !== undefined && request.model !== model) return 'model';
-  const { tags = [], region, capabilities = [] } = request.require ?? {};
-  if (tags.some((tag) => !traits.tags?.includes(tag))) return 'tags';
-  if (region !== undefined && traits.region !== region) return 'region';
-  const needed = new Set<Capability>(capabilities);
-  for (const message of request.messages ?? []) {
-    if (message.role !== 'user' || typeof message.content === 'string') continue;
-    for (const { type } of message.content) if (type !== 'text') needed.add(type === 'image' ? 'images' : 'files');
-  }
-  if (request.reasoning !== undefined && request.reasoning !== 'none') needed.add('reasoning');
-  if ((request.tools?.length ?? 0) > 0) needed.add('tools');
-  if (request.schema !== undefined) needed.add('schema');
-  if (traits.capabilities !== undefined && [...needed].some((need) => !traits.capabilities?.includes(need)))
-    return 'capabilities';
-  return undefined;
-}
-
-const unfitReasons: ReadonlySet<string> = new Set(['model', 'tags', 'region', 'capabilities']);
 
 function choose(
   strategy: Strategy,
@@ -144,20 +181,18 @@ function settled(strategy: Strategy, request: CompletionRequest, context: Contex
   }
 }
 
-function nobodyAt(
-  destinations: readonly Destination[],
-  left: ReadonlyMap<string, string>,
-  hops: Itinerary,
-  at: number,
-): TransportError {
+function nobodyAt(destinations: readonly Destination[], survey: Survey, hops: Itinerary, at: number): TransportError {
   let backMs = Number.POSITIVE_INFINITY;
-  for (const { health } of destinations) {
-    const reason = left.get(health.name);
+  for (const destination of destinations) {
+    const { health } = destination;
+    const reason = survey.reasonFor(destination);
     // One that is quarantined needs somebody to act, not somebody to wait.
-    if (reason === undefined || reason === 'given up' || unfitReasons.has(reason) || health.quarantined) continue;
+    if (reason === undefined || reason === 'given up' || isLack(reason) || health.quarantined) continue;
     backMs = Math.min(backMs, health.backMs(at));
   }
-  const reasons = [...left].map(([name, reason]) => `${name}: ${reason}`).join(', ');
+  const reasons = survey.told
+    .flatMap(({ name, excluded }) => (excluded === undefined ? [] : [`${name}: ${excluded}`]))
+    .join(', ');
   const only = destinations.length === 1 ? destinations[0]?.health : undefined;
   const error =
     (only === undefined || hops.last !== undefined ? undefined : lone(only, at)) ??

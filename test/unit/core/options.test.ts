@@ -278,7 +278,7 @@ describe('the defaults', () => {
 
   it('of a transport and of a call are in the code as they are in their JSDoc', () => {
     const code = source('transport.ts');
-    expect(documented('TransportOptions')).toEqual({ route: 'priority()' });
+    expect(documented('TransportOptions')).toEqual({ route: 'priority()', hedge: 'false' });
     expect(code).toContain('options.route ?? priority()');
     expect(documented('CallOptions')).toEqual({ transactionId: 'a random UUID', priority: "'default'" });
     expect(code).toContain('options.transactionId ?? randomUUID()');

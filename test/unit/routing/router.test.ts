@@ -56,6 +56,15 @@ function excluded(event: TransportEvent | undefined): Record<string, string | un
 const gate = (backMs: number) => ({ backMs: () => backMs, failureRatio: () => 0, reset: () => {} });
 const quarantine = { code: 'authentication', status: 401, times: 1, probing: false } as const;
 
+/** What it is rejected with. */
+const thrownBy = (ask: Promise<unknown>): Promise<TransportError> =>
+  ask.then(
+    () => {
+      throw new Error('was answered');
+    },
+    (error) => error as TransportError,
+  );
+
 describe('who is asked', () => {
   it('is whom the strategy chooses, and the event tells by what', async () => {
     const { ask, routes } = over([{}, {}], function lastOne(candidates) {
@@ -122,6 +131,130 @@ describe('who is asked', () => {
   });
 });
 
+describe('a prompt that is too long', () => {
+  const long = { prompt: 'x'.repeat(4_000) };
+  const small = { traits: { contextWindow: 900 } };
+
+  it('goes to a model whose context window holds it, with the output that it asks room for', async () => {
+    const { ask, routes } = over([small, {}]);
+    expect((await ask({}, long)).provider).toBe('2');
+    expect(excluded(routes()[0])).toEqual({ '1': 'context window', '2': undefined });
+    const shorter = { prompt: 'x'.repeat(2_000) };
+    expect((await ask({}, shorter)).provider).toBe('1');
+    expect((await ask({}, { ...shorter, maxOutputTokens: 500 })).provider).toBe('2');
+  });
+
+  it('is sent all the same where nobody else can be asked: the estimate is rough', async () => {
+    const { ask, routes, seen } = over([small, {}]);
+    expect((await ask({ tried: new Set(['2']), last: '2' }, long)).provider).toBe('1');
+    expect(excluded(routes()[0])).toEqual({ '1': undefined, '2': 'tried' });
+    // One that is too small is no alternative.
+    await ask({}, long);
+    expect(seen.map((context) => context.get(alternatives))).toEqual([0, 0]);
+  });
+
+  const refusing = (limit: number): Partial<Provider> => ({
+    stream: undefined,
+    complete: async ({ prompt = '' }) => {
+      if (prompt.length <= limit) return answer({ text: 'x' });
+      throw new TransportError('context_length_exceeded', 'too long', { provider: '1' });
+    },
+  });
+
+  it('teaches what is too long for a model that does not say', async () => {
+    const { ask, routes } = over([refusing(2_000), {}]);
+    await expect(ask({}, long)).rejects.toMatchObject({ code: 'context_length_exceeded' });
+    expect((await ask({}, long)).provider).toBe('2');
+    expect((await ask({}, { prompt: 'x'.repeat(5_000) })).provider).toBe('2');
+    expect(excluded(routes()[1])).toEqual({ '1': 'context window', '2': undefined });
+    expect((await ask({}, { prompt: 'x'.repeat(1_500) })).provider).toBe('1');
+  });
+
+  it('teaches the other way round too: one that was taken was not too long', async () => {
+    const { ask, health } = over([refusing(6_000), {}]);
+    health('1').learnLength(500, true);
+    expect((await ask({}, long)).provider).toBe('2');
+    expect((await ask({ tried: new Set(['2']), last: '2' }, long)).provider).toBe('1');
+    await flush();
+    expect((await ask({}, long)).provider).toBe('1');
+  });
+
+  it('teaches nothing when nothing was sent', async () => {
+    const refused = () => async () => {
+      throw new TransportError('context_length_exceeded', 'ours', { provider: '1' });
+    };
+    const { ask, health } = over([{}, {}], priority(), refused);
+    await thrownBy(ask({}, long));
+    expect(health('1').limitsLength).toBe(false);
+  });
+
+  it('is forgotten by a reset', async () => {
+    const { health } = over([{}]);
+    health('1').learnLength(500, true);
+    expect(health('1').tooLong(500)).toBe(true);
+    health('1').reset();
+    expect(health('1').tooLong(500)).toBe(false);
+  });
+});
+
+describe('a hedge', () => {
+  const beside = { tried: new Set(['1']), last: '1', beside: '1' };
+
+  it('goes to another failure domain, and says that it is one', async () => {
+    const { ask, routes, seen } = over([{}, { domain: '1' }, {}]);
+    expect((await ask(beside)).provider).toBe('3');
+    expect(excluded(routes()[0])).toEqual({ '1': 'tried', '2': 'same domain', '3': undefined });
+    expect(seen[0]?.get(attemptReason)).toBe('hedge');
+  });
+
+  it.each<[string, (health: ProviderHealth) => void]>([
+    ['busy', (health) => Object.assign(health, { estimateWaitMs: () => 201 })],
+    ['half-open', (health) => Object.assign(health, { circuit: 'half-open' })],
+    ['slow', (health) => [1, 2, 3].map(() => health.rescued())],
+    ['context window', (health) => health.learnLength(1, true)],
+    ['circuit open', (health) => Object.assign(health, { gate: gate(100) })],
+  ])('goes nowhere where it is not likely to help: %s', async (reason, spoil) => {
+    const { ask, routes, health, seen } = over([{}, {}]);
+    spoil(health('2'));
+    await thrownBy(ask(beside));
+    expect(excluded(routes()[0])).toEqual({ '1': 'tried', '2': reason });
+    expect(seen).toEqual([]);
+  });
+});
+
+describe('a provider that is slow', () => {
+  it('is asked when nobody else can be, and by one attempt at a time to find out', async () => {
+    const { ask, routes, health } = over([{}, {}]);
+    for (let time = 0; time < 3; time += 1) health('1').rescued();
+    expect((await ask()).provider).toBe('2');
+    expect(excluded(routes()[0])).toEqual({ '1': 'slow', '2': undefined });
+    expect((await ask({ tried: new Set(['2']), last: '2' })).provider).toBe('1');
+    // Its content came: it is not any more.
+    expect((await ask()).provider).toBe('1');
+  });
+
+  it('was rescued three times in a row: content in between starts anew', async () => {
+    const { health } = over([{}]);
+    const one = health('1');
+    one.rescued();
+    one.rescued();
+    one.answeredAfter(10, 1);
+    one.rescued();
+    expect(one.slow).toBe(false);
+    one.rescued();
+    one.rescued();
+    expect(one.slow).toBe(true);
+    vi.advanceTimersByTime(5_000);
+    expect(one.slow).toBe(false);
+    one.asked();
+    expect(one.slow).toBe(true);
+    one.reset();
+    expect(one.slow).toBe(false);
+    one.asked();
+    expect(one.slow).toBe(false);
+  });
+});
+
 describe('what a strategy may do', () => {
   it('is to choose a candidate, not a stranger', async () => {
     const stranger = { ...aHealth(aProvider({ name: 'stranger' })).health.snapshot() };
@@ -146,7 +279,10 @@ describe('what a strategy may do', () => {
   it('is to choose nobody', async () => {
     const { ask, routes, attempts } = { ...over([{}, {}], () => undefined), attempts: [] };
     const error = await ask().catch((thrown: unknown) => thrown as TransportError);
-    expect(error).toMatchObject({ code: 'no_provider', message: expect.stringContaining('the strategy chose none') });
+    expect(error).toMatchObject({
+      code: 'no_provider',
+      message: expect.stringContaining('the strategy chose none'),
+    });
     expect(backAfterMs(error)).toBe(Number.POSITIVE_INFINITY);
     expect(routes()[0]).toMatchObject({ chosen: undefined });
     expect(attempts).toEqual([]);
@@ -232,14 +368,6 @@ describe("a layer's error", () => {
 });
 
 describe('when nobody can be asked', () => {
-  const thrownBy = (ask: Promise<unknown>): Promise<TransportError> =>
-    ask.then(
-      () => {
-        throw new Error('was answered');
-      },
-      (error) => error as TransportError,
-    );
-
   it('says of each why not', async () => {
     const { ask, health } = over([{}, {}, { model: 'm-2' }]);
     health('1').park(Date.now() + 3_000);
