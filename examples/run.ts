@@ -5,10 +5,19 @@
 import { readdirSync } from 'node:fs';
 import { simulatedServer } from 'llm-transport/testing';
 
-const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
-  .map((file) => file.slice(0, -'.ts'.length));
+/** The folders whose files are examples that run by themselves, and end by themselves. */
+const folders = ['', 'guides/', 'layers/', 'strategies/'];
+
+const names = folders.flatMap((folder) =>
+  readdirSync(`${import.meta.dirname}/${folder}`)
+    .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+    .map((file) => folder + file.slice(0, -'.ts'.length)),
+);
 const name = process.argv[2] ?? '';
+if (name === '--list') {
+  console.log(names.join('\n'));
+  process.exit();
+}
 if (!names.includes(name)) {
   console.error(`Which example? One of: ${names.join(', ')}`);
   process.exit(2);

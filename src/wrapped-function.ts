@@ -19,8 +19,11 @@ export interface NamedCall<I, T> {
   readonly name: string;
   /** Failure domain: the vendor, or the host. @default the name */
   readonly domain?: string;
+  /** What the provider behind it allows. */
   readonly limits?: Limits;
+  /** What is known of its model. */
   readonly traits?: Traits;
+  /** The function. */
   readonly call: WrappedCall<I, T>;
 }
 

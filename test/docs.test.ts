@@ -1,25 +1,26 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { stalePages } from '../docs/generate.ts';
 
-const examples = join(import.meta.dirname, '../examples');
+const runner = join(import.meta.dirname, '../examples/run.ts');
 
 describe('the documentation', () => {
-  it('shows the examples and the error table as they are (npm run docs)', () => {
+  it('shows the examples, the options, the events and the errors as they are (npm run docs)', () => {
     expect([...stalePages().keys()]).toEqual([]);
   });
 
-  const names = readdirSync(examples)
-    .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
-    .map((file) => file.slice(0, -'.ts'.length));
+  const names = execFileSync(process.execPath, [runner, '--list'], { encoding: 'utf8' }).trim().split('\n');
 
-  it.each(names)('has an example %s that runs without a key and ends by itself', (name) => {
-    const output = execFileSync(process.execPath, [join(examples, 'run.ts'), name], {
-      encoding: 'utf8',
-      timeout: 15_000,
-    });
-    expect(output.trim()).not.toBe('');
+  it('has many examples', () => {
+    expect(names).toEqual(
+      expect.arrayContaining(['first-call', 'guides/streaming', 'layers/retry', 'strategies/weighted']),
+    );
+  });
+
+  it.concurrent.each(names)('has an example %s that runs without a key and ends by itself', async (name) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [runner, name], { timeout: 15_000 });
+    expect(stdout.trim()).not.toBe('');
   });
 });

@@ -1,7 +1,12 @@
-import type { Candidate } from './types.ts';
+import type { Candidate, Strategy } from './types.ts';
 
 /** At least one candidate. */
 export type Candidates = readonly [Candidate, ...Candidate[]];
+
+/** The strategy with its name, which is told in events: bundlers rename a function that is called like the one around it. */
+export function named<S extends Strategy>(name: string, strategy: S): S {
+  return Object.defineProperty(strategy, 'name', { value: name });
+}
 
 /** A candidate counts as free when a new attempt would be sent within this many milliseconds. */
 const patienceMs = 200;

@@ -36,8 +36,11 @@ export type Message =
 
 /** A call of a tool that the model asks for. `input` is parsed JSON: a tool call is delivered whole or not at all. */
 export interface ToolCall {
+  /** For the tool's result: `toolCallId`. */
   readonly id: string;
+  /** The tool's name. */
   readonly name: string;
+  /** What the tool is called with, as the model wrote it: not validated. */
   readonly input: unknown;
 }
 
@@ -122,26 +125,39 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' |
 
 /** Tokens. Input includes cached tokens and output includes reasoning tokens, whichever way the provider counts. */
 export interface Usage {
+  /** All of the input, cached tokens too. */
   readonly inputTokens: number;
+  /** All of the output, reasoning too. */
   readonly outputTokens: number;
+  /** Of the input, those that were read from a cache. */
   readonly cachedInputTokens?: number;
+  /** Of the input, those that were written to a cache. */
   readonly cacheWriteInputTokens?: number;
+  /** Of the output, those of reasoning. */
   readonly reasoningTokens?: number;
 }
 
 /** An answer, whole. */
 export interface Completion<T = unknown> {
+  /** What was said; empty when only tools are asked for. */
   readonly text: string;
+  /** The tools that the model asks for. */
   readonly toolCalls: readonly ToolCall[];
+  /** What it thought, as far as the provider tells. */
   readonly reasoning: string | undefined;
   /** The validated answer, when the request had a `schema`. */
   readonly object: T;
+  /** Why it ended; `length`: at a limit of tokens. */
   readonly finishReason: FinishReason;
   /** Of the attempt that answered; the others are in `attempts`. */
   readonly usage: Usage | undefined;
+  /** The name of the provider that answered. */
   readonly provider: string;
+  /** The model, as the provider names it. */
   readonly model: string;
+  /** The call's id. */
   readonly transactionId: string;
+  /** The ledger: every attempt that was sent. */
   readonly attempts: readonly Attempt[];
   /** US dollars over all attempts; `undefined` when a price is not known. */
   readonly cost: number | undefined;
@@ -175,7 +191,9 @@ export type Chunk =
  * shares the one reading; it never causes an unhandled rejection. Leaving a loop early cancels the call and closes the socket.
  */
 export interface CompletionStream<T = unknown> extends AsyncIterable<Chunk> {
+  /** The call's id. */
   readonly transactionId: string;
+  /** The name of the provider that answers. */
   readonly provider: string;
   /** Only the text, piece by piece. */
   readonly text: AsyncIterable<string>;
@@ -185,24 +203,33 @@ export interface CompletionStream<T = unknown> extends AsyncIterable<Chunk> {
 
 /** One line of the ledger: one try at one provider. */
 export interface Attempt {
+  /** 1 for the first. */
   readonly number: number;
+  /** Why it was made. `retry`: again at the same provider as the last. `failover`: at another one. `hedge`: beside one that was slow. */
   readonly reason: 'first' | 'retry' | 'failover' | 'hedge' | 'resume';
+  /** The provider's name. */
   readonly provider: string;
+  /** The model, as the provider names it once it has answered. */
   readonly model: string;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds: when it was sent. */
   readonly startedAt: number;
   /** Milliseconds in line before it was sent. */
   readonly waitMs: number;
+  /** Milliseconds from sending to the first content; `undefined` until then. */
   readonly firstContentMs: number | undefined;
+  /** Milliseconds from sending to the end; `undefined` while it runs. */
   readonly durationMs: number | undefined;
-  /** `undefined` while it runs. */
+  /** `ok`, the code of its error, or `abandoned`: it was not needed any more. `undefined` while it runs. */
   readonly outcome: 'ok' | 'abandoned' | ErrorCode | undefined;
+  /** Tokens; `undefined` when nothing was heard of any. */
   readonly usage: Usage | undefined;
+  /** The provider did not tell its usage; the one here is an estimate. */
   readonly usageEstimated: boolean;
-  /** US dollars. */
+  /** US dollars; `undefined` when the price is not known. */
   readonly cost: number | undefined;
   /** Sent, so possibly billed, whatever came back. */
   readonly mayBeBilled: boolean;
+  /** The provider's id of the request, for its support. */
   readonly providerRequestId: string | undefined;
 }
 
@@ -389,24 +416,35 @@ export interface Provider {
 
 /** What a strategy sees of a provider: its description and its health, read-only and current. */
 export interface Candidate {
+  /** Unique in a transport. */
   readonly name: string;
+  /** The failure domain. */
   readonly domain: string;
+  /** The model's name. */
   readonly model: string;
+  /** What is known of the model. */
   readonly traits: Traits;
+  /** `closed`: it is asked. `open`: it is not. `half-open`: one attempt finds out. */
   readonly circuit: 'closed' | 'open' | 'half-open';
+  /** Its key is refused, or its money is gone. */
   readonly quarantined: boolean;
+  /** Attempts under way. */
   readonly inFlight: number;
+  /** Attempts that wait in its line. */
   readonly queued: number;
   /** Attempts it is trusted with at once; `Infinity` when nothing bounds it. */
   readonly window: number;
   /** Estimated milliseconds until a new attempt would be sent. */
   readonly waitMs: number;
-  /** Moving estimates; `undefined` before the first answer. */
+  /** Milliseconds to the first content, a moving average; `undefined` before the first answer. */
   readonly firstContentMs: number | undefined;
+  /** Milliseconds from chunk to chunk, a moving average; `undefined` before the first two. */
   readonly chunkGapMs: number | undefined;
+  /** Share of failures among the outcomes that its circuit looks at. */
   readonly failureRatio: number;
   /** Epoch milliseconds until which the provider asked to be left alone. */
   readonly parkedUntil: number;
+  /** The last error that it gave. */
   readonly lastError: ErrorCode | undefined;
 }
 

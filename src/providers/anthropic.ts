@@ -13,6 +13,7 @@ export type { AnthropicClient } from '../wire/anthropic-client.ts';
 export interface AnthropicOptions {
   /** The official SDK's client: `new Anthropic()`, also with another `baseURL`. Its own retries are not used. */
   readonly client: AnthropicClient;
+  /** The model: `claude-sonnet-5`. */
   readonly model: string;
   /** Unique in a transport. @default 'anthropic/<model>' */
   readonly name?: string;

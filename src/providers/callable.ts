@@ -23,7 +23,7 @@ type MaybePromise<T> = T | PromiseLike<T>;
 export interface CallableOptions {
   /** Unique in a transport. */
   readonly name: string;
-  /** @default the name */
+  /** The model's name. @default the name */
   readonly model?: string;
   /** The failure domain: providers of one domain are taken to fail together. @default the name */
   readonly domain?: string;

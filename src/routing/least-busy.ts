@@ -1,4 +1,4 @@
-import { freeOf, weightOf, weightyOf } from '../core/candidates.ts';
+import { freeOf, named, weightOf, weightyOf } from '../core/candidates.ts';
 import type { Candidate, Strategy } from '../core/types.ts';
 
 /**
@@ -6,7 +6,7 @@ import type { Candidate, Strategy } from '../core/types.ts';
  * when there is nobody else), among those that would send within 200 ms. Of equals one by chance.
  */
 export function leastBusy(): Strategy {
-  return function leastBusy(candidates) {
+  return named('leastBusy', (candidates) => {
     const able = freeOf(weightyOf(candidates));
     let chosen = able[0];
     let least = Number.POSITIVE_INFINITY;
@@ -20,7 +20,7 @@ export function leastBusy(): Strategy {
       if (equals === 1 || Math.random() * equals < 1) chosen = candidate;
     }
     return chosen;
-  };
+  });
 }
 
 function loadOf(candidate: Candidate): number {

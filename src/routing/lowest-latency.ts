@@ -1,4 +1,4 @@
-import { type Candidates, freeOf, weightOf, weightyOf } from '../core/candidates.ts';
+import { type Candidates, freeOf, named, weightOf, weightyOf } from '../core/candidates.ts';
 import { now } from '../core/time.ts';
 import type { Candidate, Strategy } from '../core/types.ts';
 
@@ -34,14 +34,14 @@ export function lowestLatency(): Strategy {
     return firstContentMs * Math.exp(-faded) * load;
   };
 
-  return function lowestLatency(candidates) {
+  return named('lowestLatency', (candidates) => {
     const at = now();
     const [one, other] = twoOf(freeOf(weightyOf(candidates)));
     const chosen = other !== undefined && cost(other, at) < cost(one, at) ? other : one;
     choice += 1;
     chosenLast.set(chosen.name, { at, choice });
     return chosen;
-  };
+  });
 }
 
 /** Two by chance, in an order by chance. */

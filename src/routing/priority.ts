@@ -1,4 +1,4 @@
-import { freeOf } from '../core/candidates.ts';
+import { freeOf, named } from '../core/candidates.ts';
 import type { Strategy } from '../core/types.ts';
 
 /**
@@ -6,7 +6,5 @@ import type { Strategy } from '../core/types.ts';
  * wait. The default.
  */
 export function priority(): Strategy {
-  return function priority(candidates) {
-    return freeOf(candidates)[0];
-  };
+  return named('priority', (candidates) => freeOf(candidates)[0]);
 }

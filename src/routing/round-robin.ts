@@ -1,4 +1,4 @@
-import { freeOf } from '../core/candidates.ts';
+import { freeOf, named } from '../core/candidates.ts';
 import type { Strategy } from '../core/types.ts';
 
 /**
@@ -10,7 +10,7 @@ export function roundRobin(): Strategy {
   const turns = new Map<string, number>();
   let turn = 0;
 
-  return function roundRobin(candidates) {
+  return named('roundRobin', (candidates) => {
     const [first, ...rest] = freeOf(candidates);
     let chosen = first;
     for (const candidate of rest) {
@@ -19,5 +19,5 @@ export function roundRobin(): Strategy {
     turn += 1;
     turns.set(chosen.name, turn);
     return chosen;
-  };
+  });
 }

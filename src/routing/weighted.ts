@@ -1,4 +1,4 @@
-import { freeOf, weightOf, weightyOf } from '../core/candidates.ts';
+import { freeOf, named, weightOf, weightyOf } from '../core/candidates.ts';
 import type { Strategy } from '../core/types.ts';
 
 /**
@@ -10,7 +10,7 @@ export function weighted(): Strategy {
   /** What each is owed, in shares of a call. */
   const credit = new Map<string, number>();
 
-  return function weighted(candidates) {
+  return named('weighted', (candidates) => {
     const able = freeOf(weightyOf(candidates));
     let chosen = able[0];
     let most = Number.NEGATIVE_INFINITY;
@@ -27,5 +27,5 @@ export function weighted(): Strategy {
     }
     credit.set(chosen.name, most - total);
     return chosen;
-  };
+  });
 }

@@ -7,9 +7,11 @@ import type { IncomingRequest } from './incoming.ts';
 
 /** A fault for a span of time: milliseconds since the provider was started; `toMs` is not in it. */
 export interface ScheduledFault {
+  /** When it begins. */
   readonly fromMs: number;
-  /** @default Infinity */
+  /** When it is over. @default Infinity */
   readonly toMs?: number;
+  /** What goes wrong. */
   readonly fault: FaultChoice;
 }
 
@@ -33,7 +35,9 @@ export interface FaultPlanOptions {
    * leave a request to `schedule` and `random` by returning `undefined`.
    */
   readonly script?: readonly FaultChoice[] | ((request: IncomingRequest) => FaultChoice | undefined);
+  /** Faults by time; of spans that overlap the first in the list counts. */
   readonly schedule?: readonly ScheduledFault[];
+  /** Faults for a share of the requests, the same share of the same requests in every run. */
   readonly random?: RandomFaults;
   /** Of everything random here. @default 1 */
   readonly seed?: number;

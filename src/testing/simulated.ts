@@ -11,16 +11,17 @@ import { limitHeaders } from './openai-wire.ts';
 import { Service, type ServiceOptions } from './service.ts';
 
 export interface SimulatedOptions extends ServiceOptions {
-  /** @default 'simulated' */
+  /** Unique in a transport. @default 'simulated' */
   readonly name?: string;
   /** Failure domain. @default the name */
   readonly domain?: string;
-  /** @default 'simulated-1' */
+  /** The model's name. @default 'simulated-1' */
   readonly model?: string;
   /** What the provider says of its limits: the transport stays below them. It does not enforce them by itself. */
   readonly limits?: Limits;
   /** What it really enforces, with 429s. @default nothing */
   readonly enforcedLimits?: EnforcedLimits;
+  /** What is known of the model. */
   readonly traits?: Traits;
   /** `false`: there is no `stream` method. @default true */
   readonly streaming?: boolean;

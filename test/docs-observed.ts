@@ -1,0 +1,240 @@
+/** What the code takes for each option that is not given: looked up in it, or seen in what it does. */
+import { expect, vi } from 'vitest';
+import { costOf } from '../src/core/estimate.ts';
+import type { Candidate, Context, Middleware, Provider } from '../src/core/types.ts';
+import { createTransport, type TransportError, weighted, wrap } from '../src/index.ts';
+import { circuitBreakerDefaults } from '../src/middleware/circuit-breaker.ts';
+import { rateLimitDefaults } from '../src/middleware/rate-limit.ts';
+import { retryDefaults } from '../src/middleware/retry.ts';
+import { timeoutDefaults } from '../src/middleware/timeout.ts';
+import { anthropic } from '../src/providers/anthropic.ts';
+import { callable } from '../src/providers/callable.ts';
+import { google } from '../src/providers/google.ts';
+import { openai } from '../src/providers/openai.ts';
+import { Allowance } from '../src/testing/allowance.ts';
+import { FaultPlan } from '../src/testing/fault-plan.ts';
+import { answerTo, type SimulatedServerOptions, simulated, simulatedServer, tokensOf } from '../src/testing/index.ts';
+
+/** A default that is told in words, and whether the code does what the words say. */
+export class Told {
+  readonly words: string;
+  readonly holds: () => boolean | Promise<boolean>;
+  constructor(words: string, holds: () => boolean | Promise<boolean>) {
+    this.words = words;
+    this.holds = holds;
+  }
+}
+const told = (words: string, holds: Told['holds']) => new Told(words, holds);
+
+const prompt = 'Hello';
+const create = async (): Promise<never> => expect.unreachable();
+const atHost = (baseURL: string) =>
+  openai({ client: { baseURL, chat: { completions: { create } } } as never, model: 'm' });
+const claude = () =>
+  anthropic({ client: { baseURL: 'https://claude.test/v1', messages: { create } } as never, model: 'm' });
+const gemini = () =>
+  google({ client: { models: { generateContent: create, generateContentStream: create } }, model: 'm' });
+const ours = () => callable({ name: 'ours', complete: () => 'Hello' });
+
+/** What a call's context is when nothing is said. */
+async function contextOfCall(): Promise<Context> {
+  let seen: Context | undefined;
+  const look: Middleware = (next) => (request, context) => {
+    seen = context;
+    return next(request, context);
+  };
+  await createTransport({ providers: [simulated()], use: [look] }).complete({ prompt });
+  return seen as Context;
+}
+
+/** Runs what waits, on fake time, and says how long it took. */
+async function elapsed(run: () => Promise<unknown>): Promise<number> {
+  const from = Date.now();
+  let at = Number.NaN;
+  void run().then(() => {
+    at = Date.now();
+  });
+  await vi.advanceTimersByTimeAsync(200_000);
+  return at - from;
+}
+
+/** How many of a hundred calls a provider without a weight gets, to one of another with a weight of 1. */
+function shareWithoutWeight(): number {
+  const strategy = weighted();
+  const candidate = (name: string, weight?: number) => ({ name, traits: { weight }, waitMs: 0 }) as Candidate;
+  const picks = Array.from({ length: 100 }, () =>
+    strategy([candidate('a'), candidate('b', 1)], { prompt }, {} as Context),
+  );
+  const mine = picks.filter((pick) => pick?.name === 'a').length;
+  return mine / (picks.length - mine);
+}
+
+async function answered(url: string): Promise<Response> {
+  const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: prompt }] });
+  return fetch(`${url}/chat/completions`, { method: 'POST', body });
+}
+
+const openServer = async <T>(use: (baseURL: string) => Promise<T>, options?: SimulatedServerOptions): Promise<T> => {
+  vi.useRealTimers();
+  await using server = await simulatedServer(options);
+  return await use(server.baseURL);
+};
+
+/** The constants of the layers, by the type of their options. */
+export const layerDefaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  RetryOptions: retryDefaults,
+  TimeoutOptions: timeoutDefaults,
+  CircuitBreakerOptions: circuitBreakerDefaults,
+  RateLimitOptions: rateLimitDefaults,
+};
+
+/** By option, as `RetryOptions.retries`. The time must be fake. */
+export const observed: Readonly<Record<string, () => unknown>> = {
+  ...Object.fromEntries(
+    Object.entries(layerDefaults).flatMap(([type, defaults]) =>
+      Object.entries(defaults).map(([option, value]) => [`${type}.${option}`, () => value]),
+    ),
+  ),
+
+  'TransportOptions.route': async () => {
+    const llm = createTransport({ providers: [simulated()] });
+    const names: string[] = [];
+    llm.on('route', ({ strategy }) => names.push(`${strategy}()`));
+    await llm.complete({ prompt });
+    return names[0];
+  },
+  'TransportOptions.hedge': async () => {
+    const llm = createTransport({
+      providers: [simulated({ name: 'a', firstTokenMs: 59_000 }), simulated({ name: 'b' })],
+    });
+    const hedges: unknown[] = [];
+    llm.on('hedge', (event) => hedges.push(event));
+    await elapsed(() => llm.complete({ prompt }));
+    return hedges.length > 0;
+  },
+  'ResumeOptions.mode': async () => {
+    const llm = createTransport({ providers: [simulated({ fault: 'cut-end' })] });
+    const stream = await llm.complete({ prompt, stream: true });
+    const code = await stream.completion.then(
+      () => undefined,
+      (error: TransportError) => error.code,
+    );
+    return code === 'stream_interrupted' ? 'error' : code;
+  },
+  'Transport.close.timeoutMs': async () => {
+    const llm = createTransport({ providers: [simulated({ fault: 'silence-after-headers' })], timeout: false });
+    const call = llm.complete({ prompt }).catch(() => {});
+    await vi.advanceTimersByTimeAsync(0);
+    void llm.close();
+    return elapsed(() => call);
+  },
+  'CompletionRequest.stream': async () =>
+    Symbol.asyncIterator in (await createTransport({ providers: [simulated()] }).complete({ prompt })),
+  'CallOptions.timeoutMs': async () => (await contextOfCall()).deadline,
+  'CallOptions.transactionId': () =>
+    told('a random UUID', async () => {
+      const ids = [(await contextOfCall()).transactionId, (await contextOfCall()).transactionId];
+      return new Set(ids).size === 2 && ids.every((id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id));
+    }),
+  'CallOptions.priority': async () => (await contextOfCall()).priority,
+  'NamedCall.domain': () =>
+    told('the name', () => wrap([{ name: 'eu', call: async () => 1 }]).transport.health()[0]?.domain === 'eu'),
+  'Traits.weight': shareWithoutWeight,
+  ...Object.fromEntries(
+    (['cachedInput', 'cacheWriteInput'] as const).map((kind) => [
+      `Traits.price.${kind}`,
+      () =>
+        told('the price of `input`', () => {
+          const usage = { inputTokens: 10, outputTokens: 0, [`${kind}Tokens`]: 10 };
+          return (
+            costOf(usage, { input: 3, output: 9 }) ===
+            costOf({ inputTokens: 10, outputTokens: 0 }, { input: 3, output: 9 })
+          );
+        }),
+    ]),
+  ),
+
+  'OpenAIOptions.name': () =>
+    told("'openai/<model>' at OpenAI, else '<host>/<model>'", () => {
+      const names = [atHost('https://api.openai.com/v1').name, atHost('http://localhost:11434/v1').name];
+      return names.join(' ') === 'openai/m localhost:11434/m';
+    }),
+  'OpenAIOptions.domain': () =>
+    told("the host of the client's `baseURL`", () => atHost('http://localhost:1/v1').domain === 'localhost:1'),
+  'OpenAIOptions.streaming': () => streams(atHost('http://localhost:1/v1')),
+  'AnthropicOptions.name': () => claude().name.replace('/m', '/<model>'),
+  'AnthropicOptions.domain': () => told("the host of the client's `baseURL`", () => claude().domain === 'claude.test'),
+  'AnthropicOptions.streaming': () => streams(claude()),
+  'GoogleOptions.name': () => gemini().name.replace('/m', '/<model>'),
+  'GoogleOptions.domain': () =>
+    told('the host that the client asks', () => gemini().domain === 'generativelanguage.googleapis.com'),
+  'GoogleOptions.streaming': () => streams(gemini()),
+  'CallableOptions.model': () => told('the name', () => ours().model === 'ours'),
+  'CallableOptions.domain': () => told('the name', () => ours().domain === 'ours'),
+  'CallableOptions.kind': () => ours().kind,
+
+  'SimulatedOptions.name': () => simulated().name,
+  'SimulatedOptions.domain': () => told('the name', () => simulated({ name: 'x' }).domain === 'x'),
+  'SimulatedOptions.model': () => simulated().model,
+  'SimulatedOptions.streaming': () => streams(simulated()),
+  'SimulatedOptions.enforcedLimits': () =>
+    told('nothing', async () => {
+      const provider = simulated({ words: 1 });
+      const llm = createTransport({ providers: [provider], rateLimit: false });
+      await Promise.all(Array.from({ length: 200 }, () => llm.complete({ prompt })));
+      return provider.requests.every(({ status }) => status === 200);
+    }),
+  'SimulatedServerOptions.limits': () =>
+    told('none', () =>
+      openServer(async (url) =>
+        (await Promise.all(Array.from({ length: 50 }, () => answered(url)))).every(({ ok }) => ok),
+      ),
+    ),
+  'SimulatedServerOptions.requireKey': () =>
+    told('any key, or none', () => openServer(async (url) => (await answered(url)).ok)),
+  'SimulatedServerOptions.headers': () =>
+    told('none', async () => {
+      const namesOf = async (baseURL: string) => [...(await answered(baseURL)).headers.keys()].join();
+      return (await openServer(namesOf)) === (await openServer(namesOf, { headers: {} }));
+    }),
+  'EnforcedLimits.burstRatio': () => {
+    const allowance = new Allowance({ requestsPerMinute: 60 }, 0);
+    let admitted = 0;
+    while (allowance.admit({ inputTokens: 0, outputTokens: 0 }, 0, 0) === undefined) admitted += 1;
+    return admitted / 60;
+  },
+  'EnforcedLimits.headers': () => new Allowance({ requestsPerMinute: 60 }, 0).readings(0).length > 0,
+  'ServiceOptions.answer': () =>
+    told('the deterministic answer to the prompt', async () => (await answerOfSimulated()) === answerTo(prompt)),
+  'ServiceOptions.words': async () => tokensOf(await answerOfSimulated()).length,
+  'ServiceOptions.firstTokenMs': () => elapsed(answerOfSimulated),
+  'ServiceOptions.tokenMs': () => elapsed(answerOfSimulated),
+  'ServiceOptions.keepRequests': async () => {
+    const provider = simulated({ words: 1 });
+    const llm = createTransport({ providers: [provider], rateLimit: false });
+    await Promise.all(Array.from({ length: 500 }, () => llm.complete({ prompt })));
+    return provider.requests.length === 500 ? Number.POSITIVE_INFINITY : provider.requests.length;
+  },
+  'FaultPlanOptions.seed': async () => {
+    const idOf = async (seed?: number) => {
+      const provider = simulated({ seed });
+      await createTransport({ providers: [provider] }).complete({ prompt });
+      return provider.requests[0]?.requestId;
+    };
+    const id = await idOf();
+    for (let seed = 0; seed < 10; seed += 1) if ((await idOf(seed)) === id) return seed;
+    return undefined;
+  },
+  'ScheduledFault.toMs': () => {
+    const plan = new FaultPlan({ schedule: [{ fromMs: 0, fault: 'http-503' }] }, 0);
+    return plan.scheduled(Number.MAX_SAFE_INTEGER) === 'http-503' ? Number.POSITIVE_INFINITY : undefined;
+  },
+};
+
+function streams(provider: Provider): boolean {
+  return provider.stream !== undefined;
+}
+
+async function answerOfSimulated(): Promise<string> {
+  return (await createTransport({ providers: [simulated()] }).complete({ prompt })).text;
+}
