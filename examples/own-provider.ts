@@ -12,12 +12,13 @@ const inHouse = callable({
 });
 
 const llm = createTransport({ providers: [inHouse] });
-// #endregion
 
+/** In place of your own. */
 async function generate(messages: readonly Message[], signal: AbortSignal): Promise<string> {
   signal.throwIfAborted();
   return `You said: ${messages.at(-1)?.content}`;
 }
+// #endregion
 
 console.log((await llm.complete({ prompt: 'Hello' })).text);
 await llm.close();

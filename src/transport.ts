@@ -92,7 +92,9 @@ export class Pipeline implements Transport {
       // Above route, so that another provider can be chosen.
       ...on(options.retry, (retryOptions) => retry(retryOptions, place)),
       // Below retry, so that a pair of attempts is one try.
-      ...(options.hedge ? [hedge(options.hedge, place)] : []),
+      ...(options.hedge
+        ? [hedge(options.hedge, { ...place, contentFiltered: options.retry ? options.retry.contentFiltered : 'never' })]
+        : []),
     ];
 
     // Once per provider, and per attempt. The order, and the reason for each place:

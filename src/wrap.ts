@@ -47,14 +47,14 @@ export function wrap<I, T>(
 
   const wrapped = async (input: I, callOptions: CallOptions = {}): Promise<unknown> => {
     checkCallOptions(callOptions);
-    const job: Errand = { input, kind: undefined };
+    const job: Errand = { input, streams: new Set() };
     const streams = fieldsOf(input).stream === true || functions.some((one) => one.streams);
     // The caller's words, for estimates of tokens and so that no error repeats them.
     const messages = textsOf(input).map((content) => ({ role: 'user' as const, content }));
     const request = { messages, stream: true } as const;
     const values = [...(callOptions.values ?? []), errand.of(job), firstWait.of(streams ? 'stream' : 'unary')];
     const reply = readable((await transport.open(request, { ...callOptions, values })).reply);
-    if (job.kind === 'stream') return new Items(reply.chunks);
+    if (job.streams.has(reply.provider)) return new Items(reply.chunks);
     const outcome = await reply.done;
     if (!outcome.ok) throw outcome.error;
     for await (const chunk of reply.chunks) if (chunk.type === 'raw') return chunk.value;

@@ -30,7 +30,8 @@ export interface NamedCall<I, T> {
 /** How the call in hand travels to its function, and what kind of result came of it back. */
 export interface Errand {
   readonly input: unknown;
-  kind: 'value' | 'stream' | undefined;
+  /** The functions whose last result was a stream: two of them may have the call in hand at once. */
+  readonly streams: Set<string>;
 }
 
 /** Where the errand travels. */
@@ -84,14 +85,14 @@ export class WrappedFunction implements Provider {
       throw reasonOf(context.signal);
     }
     if (!isAsyncIterable(result)) {
-      job.kind = 'value';
+      job.streams.delete(this.name);
       const end = this.#judge(result, failures);
       context.received({ raw: result });
       yield { type: 'raw', value: result };
       yield { type: 'finish', ...end };
       return;
     }
-    job.kind = 'stream';
+    job.streams.add(this.name);
     this.streams = true;
     yield* this.#follow(result, failures, job, context);
   }

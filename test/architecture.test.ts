@@ -180,8 +180,10 @@ describe('the layout', () => {
 describe('every file', () => {
   /** More than the rest has, each for its reason; none may grow beyond this. */
   const long: Readonly<Record<string, number>> = {
+    // All that is known of a provider, in one place.
+    'core/health.ts': 290,
     // The contract, in one place: types only, most of it comments.
-    'core/types.ts': 520,
+    'core/types.ts': 600,
     // Half of it is the table.
     'core/errors.ts': 360,
     // The options' shapes, and how a mistake in them is told.

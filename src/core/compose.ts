@@ -1,4 +1,5 @@
 import { OptionsError, TransportError } from './errors.ts';
+import { isWhole } from './reply.ts';
 import { onAbort, reasonOf } from './signals.ts';
 import type { CompletionRequest, Handler, Middleware, Mount, Outcome, Reply } from './types.ts';
 
@@ -43,7 +44,7 @@ export function guarded(layer: Middleware): Middleware {
         const reply = await inGrace(handler(request, context), context.signal);
         if (typeof reply?.done?.then !== 'function' || typeof reply.chunks?.[Symbol.asyncIterator] !== 'function')
           throw new TypeError(`expected a Reply with chunks and done, got ${reply === null ? 'null' : typeof reply}`);
-        if (given.has(reply)) return reply;
+        if (given.has(reply) || isWhole(reply)) return reply;
         // One of its own making: who waits for `done` counts on it to settle, and to say how.
         const done = inGrace(reply.done, context.signal).then(
           (outcome): Outcome =>
@@ -71,7 +72,8 @@ function isRequest(request: unknown): boolean {
 }
 
 function isOutcome(outcome: Outcome | undefined): outcome is Outcome {
-  return outcome?.ok === true ? typeof outcome.completion === 'object' : TransportError.is(outcome?.error);
+  if (outcome?.ok !== true) return TransportError.is(outcome?.error);
+  return typeof outcome.completion === 'object' && outcome.completion !== null;
 }
 
 /** What is promised, or the signal's reason soon after it aborted: a layer that never settles must not outlast a deadline. */

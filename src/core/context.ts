@@ -17,12 +17,17 @@ export interface Call {
   readonly events: Events;
   /** The number of the latest attempt that was begun. */
   lastAttempt: number;
+  /** Its end was told: what is still heard of its attempts is told without its id. */
+  over?: boolean;
 }
 
 /** Told what happens at the endpoint while an attempt runs. Layers that account for time listen here, and touch no chunk. */
 export interface Watcher {
-  /** The endpoint waits for the provider: for the first content, the next chunk, or a whole answer. */
-  waiting?(wire: 'stream' | 'unary'): void;
+  /**
+   * The endpoint waits for the provider: for the first content, the next chunk, or a whole answer. `at`: what `now()` is, where the
+   * endpoint has just looked.
+   */
+  waiting?(wire: 'stream' | 'unary', at?: number): void;
   /** Content has come. */
   content?(): void;
   /** The reader is the slow one: nothing is asked of the provider. */
@@ -53,16 +58,23 @@ interface Values {
 class CallContext implements Context {
   readonly signal: AbortSignal;
   readonly deadline: number;
+  readonly #call: Call;
   readonly #values: Values | undefined;
 
-  constructor(signal: AbortSignal, deadline: number, values: Values | undefined) {
+  constructor(call: Call, signal: AbortSignal, deadline: number, values: Values | undefined) {
     this.signal = signal;
     this.deadline = deadline;
+    this.#call = call;
     this.#values = values;
   }
 
+  /** At hand in a context of ours; in one that is put around it, by the key. */
+  static callOf(context: Context): Call | undefined {
+    return #call in context ? context.#call : context.get(currentCall);
+  }
+
   get transactionId(): string {
-    return callOf(this).transactionId;
+    return this.#call.transactionId;
   }
 
   get attempt(): number {
@@ -70,33 +82,33 @@ class CallContext implements Context {
   }
 
   get priority(): Priority {
-    return callOf(this).priority;
+    return this.#call.priority;
   }
 
   get attempts(): readonly Attempt[] {
-    return callOf(this).attempts;
+    return this.#call.attempts;
   }
 
   get<T>(key: ContextKey<T>): T {
     for (let values = this.#values; values !== undefined; values = values.rest) {
       if (values.entry.id === key.id) return values.entry.value as T;
     }
-    return key.initial;
+    return key.id === currentCall.id ? (this.#call as T) : key.initial;
   }
 
   with(...entries: readonly ContextEntry[]): Context {
     let values = this.#values;
     for (const entry of entries) values = { entry, rest: values };
-    return new CallContext(this.signal, this.deadline, values);
+    return new CallContext(this.#call, this.signal, this.deadline, values);
   }
 
   fork(change: { readonly signal?: AbortSignal; readonly deadline?: number }): Context {
-    return new CallContext(change.signal ?? this.signal, change.deadline ?? this.deadline, this.#values);
+    return new CallContext(this.#call, change.signal ?? this.signal, change.deadline ?? this.deadline, this.#values);
   }
 
   publish(event: PlainEvent): void {
-    const { events, transactionId } = callOf(this);
-    events.publish(event, transactionId, this.attempt);
+    const { events, transactionId, over = false } = this.#call;
+    if (events.heard(event.type)) events.publish(event, over ? undefined : transactionId, over ? 0 : this.attempt);
   }
 
   received(facts: ReceivedFacts): void {
@@ -109,13 +121,14 @@ export function createContext(
   call: Call,
   options: { readonly signal: AbortSignal; readonly deadline?: number; readonly values?: readonly ContextEntry[] },
 ): Context {
-  const context = new CallContext(options.signal, options.deadline ?? Number.POSITIVE_INFINITY, undefined);
-  return context.with(...(options.values ?? []), currentCall.of(call));
+  const { signal, deadline = Number.POSITIVE_INFINITY, values = [] } = options;
+  const context = new CallContext(call, signal, deadline, undefined);
+  return values.length === 0 ? context : context.with(...values);
 }
 
 /** What the call's attempts share. */
 export function callOf(context: Context): Call {
-  const call = context.get(currentCall);
+  const call = CallContext.callOf(context);
   if (call === undefined) throw new TypeError('The context does not belong to a call');
   return call;
 }

@@ -2,10 +2,10 @@ import { firstWait, receiver, type Watcher, watchers } from './context.ts';
 import { failed, isStreamingRefused, scrubbed, TransportError, withFields } from './errors.ts';
 import type { ProviderHealth } from './health.ts';
 import { LedgerLine, totalCost } from './ledger.ts';
-import { Pump } from './pump.ts';
+import { Pump, type PumpHooks } from './pump.ts';
 import { replyFrom } from './reply.ts';
 import { wordsOf } from './request.ts';
-import { forkSignal, isAbandoned, onAbort, raceAbort, reasonOf } from './signals.ts';
+import { forkSignal, isAbandoned, raceAbort, reasonOf } from './signals.ts';
 import { now } from './time.ts';
 import type {
   Chunk,
@@ -49,8 +49,10 @@ export function endpoint(provider: Provider, health: ProviderHealth): Handler {
   };
 }
 
+const nothing = (): void => {};
+
 /** One attempt at the endpoint. */
-class EndpointAttempt {
+class EndpointAttempt implements PumpHooks {
   readonly #provider: Provider;
   readonly #health: ProviderHealth;
   readonly #request: CompletionRequest;
@@ -59,9 +61,15 @@ class EndpointAttempt {
   readonly #fork;
   readonly #ledger: LedgerLine;
   readonly #watchers: readonly Watcher[];
+  #settle: (outcome: Outcome) => void = nothing;
+  /** Ends what is under way. At once: whoever sums up the ledger after an abort finds this line ended. */
+  #stop: (reason: TransportError) => void = nothing;
   #raw: unknown;
+  #answered = false;
   #ended = false;
   #lastChunkAt = 0;
+  /** The time, while it is still what the clock was last read for: once a chunk is enough. */
+  #at: number | undefined;
 
   constructor(provider: Provider, health: ProviderHealth, request: CompletionRequest, context: Context) {
     this.#provider = provider;
@@ -69,7 +77,7 @@ class EndpointAttempt {
     this.#request = request;
     this.#context = context;
     this.#watchers = context.get(watchers);
-    this.#fork = forkSignal(context.signal);
+    this.#fork = forkSignal(context.signal, reasonOf, () => this.#stop(reasonOf(context.signal)));
     this.#ledger = new LedgerLine(provider, request, context);
     this.#health.inFlight += 1;
     this.#inner = context.fork({ signal: this.#fork.signal }).with(
@@ -83,51 +91,65 @@ class EndpointAttempt {
   }
 
   /** Asks for a stream. Resolves with the first content; rejects with what has to be passed to `fail`. */
-  async stream(): Promise<Reply> {
+  stream(): Promise<Reply> {
     const { signal } = this.#fork;
-    let settle: (outcome: Outcome) => void = () => {};
     const done = new Promise<Outcome>((resolve) => {
-      settle = resolve;
+      this.#settle = resolve;
     });
-    let answered = false;
     const source = this.#provider.stream?.(this.#request, this.#inner) as AsyncIterable<Chunk>;
-    const pump: Pump = new Pump(source[Symbol.asyncIterator](), {
-      pulling: () => this.#waiting(answered ? 'stream' : this.#context.get(firstWait)),
-      content: () => this.#content(),
-      paused: () => {
-        for (const watcher of this.#watchers) watcher.paused?.();
-      },
-      judge: (answer, raw) => this.#judge(answer, raw),
-      // An SDK whose signal is aborted often just ends: the reason for the abort is what happened.
-      clean: (error) => this.#cleaned(signal.aborted ? reasonOf(signal) : error),
-      settled: (end) => {
-        stop();
-        if ('answer' in end) return settle({ ok: true, completion: this.#succeed({ ...end.answer, raw: this.#raw }) });
-        // Before the first content there may be a second try, unary, in this same attempt.
-        if (!answered && isStreamingRefused(end.error)) return;
-        settle({ ok: false, error: this.fail(end.error) });
-      },
-    });
-    const abort = (): void => pump.stop(this.#cleaned(reasonOf(signal)));
-    const stop = (): void => signal.removeEventListener('abort', abort);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
+    const pump = new Pump(source[Symbol.asyncIterator](), this);
+    this.#stop = (reason) => pump.stop(this.#cleaned(reason));
+    if (signal.aborted) this.#stop(reasonOf(signal));
     pump.start();
-    await pump.answered;
-    answered = true;
-    return { provider: this.#provider.name, chunks: pump, done };
+    return pump.answered.then(() => {
+      this.#answered = true;
+      return { provider: this.#provider.name, chunks: pump, done };
+    });
+  }
+
+  // The pump's hooks. Of the class itself, because six functions made anew for each attempt would cost.
+
+  pulling(): void {
+    this.#waiting(this.#answered ? 'stream' : this.#context.get(firstWait));
+  }
+
+  content(): void {
+    const at = now();
+    this.#at = at;
+    if (this.#ledger.firstContentMs === undefined) this.#health.answeredAfter(this.#ledger.answered(), at);
+    else this.#health.chunkGap(at - this.#lastChunkAt, at);
+    this.#lastChunkAt = at;
+    for (const watcher of this.#watchers) watcher.content?.();
+  }
+
+  paused(): void {
+    this.#at = undefined;
+    for (const watcher of this.#watchers) watcher.paused?.();
+  }
+
+  /** An SDK whose signal is aborted often just ends: the reason for the abort is what happened. */
+  clean(error: unknown): TransportError {
+    const { signal } = this.#fork;
+    return this.#cleaned(signal.aborted ? reasonOf(signal) : error);
+  }
+
+  settled(end: { readonly answer: ProviderAnswer } | { readonly error: TransportError }): void {
+    if ('answer' in end) {
+      this.#settle({ ok: true, completion: this.#succeed({ ...end.answer, raw: this.#raw }) });
+      // Before the first content there may be a second try, unary, in this same attempt.
+    } else if (this.#answered || !isStreamingRefused(end.error)) {
+      this.#settle({ ok: false, error: this.fail(end.error) });
+    }
   }
 
   /** Asks for a whole answer. */
   async unary(): Promise<Reply> {
     this.#waiting('unary');
-    const { signal } = this.#fork;
-    // At once: whoever sums up the ledger after an abort finds this line ended.
-    const stop = onAbort(signal, () => this.fail(reasonOf(signal)));
-    const answer = await raceAbort(this.#provider.complete(this.#request, this.#inner), signal).finally(stop);
-    const error = this.#judge(answer, false);
+    this.#stop = (reason) => this.fail(reason);
+    const answer = await raceAbort(this.#provider.complete(this.#request, this.#inner), this.#fork.signal);
+    const error = this.judge(answer, false);
     if (error !== undefined) throw error;
-    this.#content();
+    this.content();
     return replyFrom(this.#succeed(answer));
   }
 
@@ -181,19 +203,12 @@ class EndpointAttempt {
   }
 
   #waiting(wire: 'stream' | 'unary'): void {
-    for (const watcher of this.#watchers) watcher.waiting?.(wire);
-  }
-
-  #content(): void {
-    const at = now();
-    if (this.#ledger.firstContentMs === undefined) this.#health.answeredAfter(this.#ledger.answered(), at);
-    else this.#health.chunkGap(at - this.#lastChunkAt, at);
-    this.#lastChunkAt = at;
-    for (const watcher of this.#watchers) watcher.content?.();
+    for (const watcher of this.#watchers) watcher.waiting?.(wire, this.#at);
+    this.#at = undefined;
   }
 
   /** An answer may end normally and be none all the same. */
-  #judge(answer: ProviderAnswer, raw: boolean): TransportError | undefined {
+  judge(answer: ProviderAnswer, raw: boolean): TransportError | undefined {
     if (answer.finishReason === 'content_filter') {
       const { text, toolCalls, reasoning } = answer;
       return new TransportError('content_filtered', `${this.#provider.name} refused by policy`, {

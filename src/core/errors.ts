@@ -171,9 +171,10 @@ export function isStreamingRefused(error: unknown): boolean {
 
 /** The same error without what `known` names, in its message and in those of its causes. Does nothing the second time. */
 export function scrubbed(error: TransportError, known: Known, depth = 0): TransportError {
-  if (clean.has(error) || depth > deepest) return error;
+  if (clean.has(error)) return error;
   const message = scrub(error.message, known);
-  const cause = error.cause === undefined ? undefined : summarise(error.cause, known, depth + 1);
+  // What is too deep to be looked at is not kept.
+  const cause = error.cause === undefined || depth === deepest ? undefined : summarise(error.cause, known, depth + 1);
   const same = message === error.message && cause === error.cause;
   const better = same ? error : withFields(error, { message, cause });
   clean.add(better);

@@ -1,5 +1,5 @@
-import { messagesOf } from './request.ts';
-import type { CompletionRequest, Traits, Usage } from './types.ts';
+import { jsonOf, jsonSchemaOf, messagesOf } from './request.ts';
+import type { CompletionRequest, Tool, ToolCall, Traits, Usage } from './types.ts';
 
 /** Characters a token, for text in most languages; pictures and files count by a flat guess. */
 const charactersPerToken = 4;
@@ -22,12 +22,37 @@ export function estimateTokens(request: CompletionRequest): { readonly input: nu
         if (part.type === 'text') characters += part.text.length;
         else attachments += 1;
       }
+    if (message.role === 'assistant') for (const call of message.toolCalls ?? []) characters += lengthOf(call);
   }
-  for (const tool of request.tools ?? []) characters += 200 + (tool.description?.length ?? 0);
+  for (const tool of request.tools ?? []) characters += lengthOf(tool);
   return {
     input: Math.ceil(characters / charactersPerToken) + attachments * tokensPerAttachment,
     output: request.maxOutputTokens ?? unknownOutputTokens,
   };
+}
+
+/** What else a tool or a call of one is sent with: names of fields, brackets. */
+const frameCharacters = 100;
+/** Tools are made once and sent often, and a call stays in the conversation. */
+const lengths = new WeakMap<Tool | ToolCall, number>();
+
+function lengthOf(item: Tool | ToolCall): number {
+  let length = lengths.get(item);
+  if (length === undefined) {
+    length =
+      frameCharacters + item.name.length + ('inputSchema' in item ? toolLength(item) : jsonOf(item.input).length);
+    lengths.set(item, length);
+  }
+  return length;
+}
+
+function toolLength({ description = '', inputSchema }: Tool): number {
+  try {
+    return description.length + jsonOf(jsonSchemaOf(inputSchema)).length;
+  } catch {
+    // The adapter will say what is wrong with it.
+    return description.length;
+  }
 }
 
 /** US dollars for a usage, `undefined` when the price is not known. */

@@ -6,6 +6,8 @@ import type { Candidate, ErrorCode, HealthSnapshot, Limits, Provider, Traits } f
 /** Rescues in a row after which a provider counts as slow, and milliseconds for which it then does. */
 const rescuesInARow = 3;
 const slowMs = 5_000;
+/** Milliseconds for which a length that was too long is held against a provider: estimates are rough, and models are replaced. */
+const tooLongMs = 600_000;
 
 /** A moving estimate; the arithmetic is in `control/`. */
 export interface Estimate {
@@ -68,8 +70,9 @@ export class ProviderHealth implements Candidate {
   /** Attempts in a row that another had to rescue, and until when that counts against it, on the clock of `now()`. */
   #rescued = 0;
   #slowUntil = 0;
-  /** The smallest estimate of a request, in tokens, that was too long for it. */
+  /** The smallest estimate of a request, in tokens, that was too long for it lately, and until when that counts. */
   #tooLongTokens = Number.POSITIVE_INFINITY;
+  #tooLongUntil = 0;
 
   constructor(
     provider: Provider,
@@ -154,14 +157,22 @@ export class ProviderHealth implements Candidate {
 
   /** Whether a request of so many tokens, by an estimate, is longer than its model takes: by what it declares, and by what it said. */
   tooLong(tokens: number): boolean {
-    return tokens > (this.traits.contextWindow ?? Number.POSITIVE_INFINITY) || tokens >= this.#tooLongTokens;
+    return tokens > (this.traits.contextWindow ?? Number.POSITIVE_INFINITY) || this.#wasTooLong(tokens);
   }
 
   /** It has refused a request as too long, or taken one. */
   learnLength(tokens: number, tooLong: boolean): void {
-    if (tooLong) this.#tooLongTokens = Math.min(this.#tooLongTokens, tokens);
-    // The estimate was wrong for one of the two: nobody knows for which.
-    else if (tokens >= this.#tooLongTokens) this.#tooLongTokens = Number.POSITIVE_INFINITY;
+    if (tooLong) {
+      // A longer one says nothing new.
+      if (tokens > this.#tooLongTokens && now() < this.#tooLongUntil) return;
+      this.#tooLongTokens = tokens;
+      this.#tooLongUntil = now() + tooLongMs;
+      // The estimate was wrong for one of the two: nobody knows for which.
+    } else if (tokens >= this.#tooLongTokens) this.#tooLongTokens = Number.POSITIVE_INFINITY;
+  }
+
+  #wasTooLong(tokens: number): boolean {
+    return tokens >= this.#tooLongTokens && now() < this.#tooLongUntil;
   }
 
   /** True when there is anything to hold the length of a request against. */
@@ -175,7 +186,8 @@ export class ProviderHealth implements Candidate {
 
   /** Leaves it alone until a moment. A later one that is known already stays. Returns true when this is news. */
   park(until: number): boolean {
-    if (until <= this.#parkedUntil) return false;
+    // Written so that no number at all is no time either.
+    if (!(until > this.#parkedUntil)) return false;
     const news = this.#parkedUntil <= Date.now();
     this.#parkedUntil = until;
     this.#changed();

@@ -11,8 +11,8 @@ export interface Itinerary {
   readonly last: string | undefined;
   /** Milliseconds that the call may still wait for a provider to come back. */
   readonly patienceMs: number;
-  /** Written by the layers below: this hop only finds out whether a provider is back. */
-  readonly hop: { probe: boolean } | undefined;
+  /** Written by the layers below: this hop only finds out whether a provider is back; a second attempt beside it has failed. */
+  readonly hop: { probe: boolean; hedged?: TransportError } | undefined;
   /** A hedge: it stands beside an attempt in this failure domain, and goes to another, where it would be sent at once, or nowhere. */
   readonly beside?: string;
 }

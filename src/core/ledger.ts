@@ -34,7 +34,7 @@ export class LedgerLine {
       providerRequestId: undefined,
     };
     callOf(context).attempts.push(this.#line);
-    context.publish({ type: 'attempt:start', ledger: Object.freeze({ ...this.#line }) });
+    this.#tell('attempt:start');
   }
 
   get firstContentMs(): number | undefined {
@@ -54,7 +54,7 @@ export class LedgerLine {
   answered(): number {
     const ms = now() - this.#sentAt;
     this.#line.firstContentMs = ms;
-    this.#context.publish({ type: 'attempt:answer', ledger: Object.freeze({ ...this.#line }) });
+    this.#tell('attempt:answer');
     return ms;
   }
 
@@ -67,6 +67,12 @@ export class LedgerLine {
   broke(outcome: Attempt['outcome'], text: string): void {
     const began = text !== '' || this.#line.firstContentMs !== undefined;
     this.#end(outcome, began ? this.#estimated(text) : undefined, began);
+  }
+
+  /** As it stands now; the line goes on. */
+  #tell(type: 'attempt:start' | 'attempt:answer'): void {
+    if (!callOf(this.#context).events.heard(type)) return;
+    this.#context.publish({ type, ledger: Object.freeze({ ...this.#line }) });
   }
 
   #estimated(text: string): Usage {

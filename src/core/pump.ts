@@ -11,7 +11,7 @@ const rawSize = 512;
 export interface PumpHooks {
   /** The source is asked for the next chunk. */
   pulling?(): void;
-  /** A chunk with content has come. */
+  /** A chunk with content has come. In the same turn either `pulling` or `paused` follows, or it is over. */
   content?(): void;
   /** The reader is the slow one: the source is not asked. */
   paused?(): void;
@@ -54,6 +54,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #bound = readAhead;
   #readers: Waiting[] = [];
   #pulling = false;
+  #isAnswered = false;
   #end: { readonly error: TransportError | undefined } | undefined;
   #thrown = false;
   #taken = false;
@@ -164,7 +165,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   /** The reader leaves: the source is let go of at once, whatever it is waiting for. */
   return(): Promise<IteratorResult<Chunk>> {
     this.#thrown = true;
-    this.#broke(new TransportError('cancelled', 'The reader left the stream before its end'));
+    if (this.#end === undefined)
+      this.#broke(new TransportError('cancelled', 'The reader left the stream before its end'));
     this.#forget();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -177,13 +179,11 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     }
     this.#pulling = true;
     this.#hooks.pulling?.();
-    let next: Promise<IteratorResult<Chunk>>;
     try {
-      next = Promise.resolve(this.#source.next());
+      Promise.resolve(this.#source.next()).then(this.#came, this.#broke);
     } catch (error) {
-      next = Promise.reject(error);
+      Promise.reject(error).catch(this.#broke);
     }
-    next.then(this.#came, this.#broke);
   }
 
   readonly #came = (result: IteratorResult<Chunk>): void => {
@@ -216,13 +216,12 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   };
 
   #accept(chunk: Chunk, told = false): void {
+    if (isEmpty(chunk)) return;
     switch (chunk.type) {
       case 'text':
-        if (chunk.text === '') return;
         this.#text += chunk.text;
         break;
       case 'reasoning':
-        if (chunk.text === '') return;
         this.#reasoning += chunk.text;
         break;
       case 'toolCall':
@@ -243,7 +242,9 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     }
     this.#deliver(chunk);
     if (!told) this.#hooks.content?.();
-    this.#resolveAnswered();
+    // Once: to resolve what is resolved already costs more than all the rest of a chunk.
+    if (!this.#isAnswered) this.#resolveAnswered();
+    this.#isAnswered = true;
   }
 
   #deliver(chunk: Chunk): void {
@@ -272,8 +273,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         reader.reject(seen);
       }
     }
-    if (whole === undefined) this.#resolveAnswered();
-    else this.#rejectAnswered(whole);
+    if (whole !== undefined) this.#rejectAnswered(whole);
+    else if (!this.#isAnswered) this.#resolveAnswered();
     this.#hooks.settled(whole === undefined ? { answer: answer as ProviderAnswer } : { error: whole });
     // Not awaited: a generator that is stuck waits in its own `next` until its signal is aborted.
     try {

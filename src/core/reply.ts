@@ -6,24 +6,28 @@ import type { Chunk, Completion, Outcome, Reply } from './types.ts';
 export function replyFrom(completion: Completion): Reply {
   if (typeof completion?.text !== 'string' || !Array.isArray(completion.toolCalls))
     throw new TypeError('replyFrom expects a completion, with its text and its toolCalls');
-  return {
-    provider: completion.provider,
-    chunks: new Whole(completion),
-    done: Promise.resolve({ ok: true, completion }),
-  };
+  const chunks = new Whole(completion);
+  return { provider: completion.provider, chunks, done: chunks.done };
 }
 
 /** The chunks of an answer that is there whole. */
 class Whole implements AsyncIterable<Chunk> {
   readonly completion: Completion;
+  readonly done: Promise<Outcome>;
 
   constructor(completion: Completion) {
     this.completion = completion;
+    this.done = Promise.resolve({ ok: true, completion });
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, undefined> {
     yield* chunksOf(this.completion);
   }
+}
+
+/** True for an answer that is there whole, unless a layer has put a `done` of its own beside it: that may still say that it failed. */
+export function isWhole(reply: Reply): reply is Reply & { readonly chunks: Whole } {
+  return reply.chunks instanceof Whole && reply.done === reply.chunks.done;
 }
 
 /** The chunks that an answer would have come in. */
@@ -54,7 +58,7 @@ export function mapChunks(reply: Reply, change: (chunk: Chunk) => Chunk | undefi
 }
 
 function mapped(reply: Reply, change: (chunk: Chunk) => Chunk | undefined): Reply {
-  if (reply.chunks instanceof Whole) return replyFrom(mapWhole(reply.chunks.completion, change));
+  if (isWhole(reply)) return replyFrom(mapWhole(reply.chunks.completion, change));
   if (reply.chunks instanceof Pump && reply.chunks.map(change)) return reply;
   const pump = readable(reply, change);
   return { provider: reply.provider, chunks: pump.chunks, done: pump.done };
@@ -101,7 +105,7 @@ export function readable(
 
 /** The same reply with the error of its break changed, for the reader and for whoever waits for `done` above here. */
 export function mapError(reply: Reply, change: (error: TransportError) => TransportError): Reply {
-  if (reply.chunks instanceof Whole) return reply;
+  if (isWhole(reply)) return reply;
   const { provider, chunks, done } = readable(reply);
   let made: { from: TransportError; to: TransportError } | undefined;
   // The reader and `done` are given the same error.
@@ -118,9 +122,12 @@ export function mapError(reply: Reply, change: (error: TransportError) => Transp
 }
 
 /** Reads an answered call to its end. Rejects with its error. */
-export async function drain(reply: Reply): Promise<Completion> {
+export function drain(reply: Reply): Promise<Completion> {
   if (!(reply.chunks instanceof Whole)) readable(reply).chunks.drain();
-  const outcome = await reply.done;
+  return reply.done.then(completionOf);
+}
+
+function completionOf(outcome: Outcome): Completion {
   if (outcome.ok) return outcome.completion;
   throw outcome.error;
 }

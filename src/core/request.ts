@@ -12,10 +12,18 @@ export function wordsOf(request: CompletionRequest): string[] {
   for (const message of messagesOf(request)) {
     if (typeof message.content === 'string') words.push(message.content);
     else for (const part of message.content) if (part.type === 'text') words.push(part.text);
-    if (message.role === 'assistant')
-      for (const call of message.toolCalls ?? []) words.push(JSON.stringify(call.input) ?? '');
+    if (message.role === 'assistant') for (const call of message.toolCalls ?? []) words.push(jsonOf(call.input));
   }
   return words;
+}
+
+/** A value as JSON; nothing when it has no such form, which whoever sends it will say. */
+export function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { estimateTokens } from './estimate.ts';
-import type { Candidate, Capability, CompletionRequest } from './types.ts';
+import type { Candidate, Capability, CompletionRequest, Message } from './types.ts';
 
 /** What a request needs that a provider may lack. */
 export type Lack = 'model' | 'tags' | 'region' | 'capabilities';
@@ -33,6 +33,16 @@ function needsOf(request: CompletionRequest): readonly Capability[] {
   if ((request.tools?.length ?? 0) > 0) needs.push('tools');
   if (request.schema !== undefined) needs.push('schema');
   return needs;
+}
+
+/** A refusal of a shorter request than this has another reason than its length. */
+const fewestTokens = 1_000;
+
+/** Whether the estimate of a request says enough for its length to be learned from: it does of words, not of pictures and files. */
+export function isMeasurable(request: CompletionRequest): boolean {
+  const isWords = ({ content }: Message): boolean =>
+    typeof content === 'string' || content.every(({ type }) => type === 'text');
+  return (request.messages ?? []).every(isWords) && lengthOf(request) >= fewestTokens;
 }
 
 /** Tokens that a model's context window must hold for a request, roughly: its prompt, and the output that it asks room for. */

@@ -38,10 +38,10 @@ export class MovableTimer {
     this.#fire = fire;
   }
 
-  /** Fires `ms` from now, instead of whenever it would have. `Infinity`: never. */
-  arm(ms: number): void {
+  /** Fires `ms` from now, instead of whenever it would have. `Infinity`: never. `at`: what `now()` is, where it is known. */
+  arm(ms: number, at = now()): void {
     this.#disarmImmediate();
-    this.#due = now() + ms;
+    this.#due = at + ms;
     if (ms === Number.POSITIVE_INFINITY) return this.stop();
     // A timer that is due earlier is left alone: it will look at the new time when it fires.
     if (this.#timer !== undefined && this.#set <= this.#due) return;

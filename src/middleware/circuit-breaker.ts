@@ -7,6 +7,14 @@ import { itinerary } from '../core/itinerary.ts';
 import { now } from '../core/time.ts';
 import type { CircuitBreakerOptions, Middleware, Outcome } from '../core/types.ts';
 
+/** The options that are not given. */
+export const circuitBreakerDefaults: Required<CircuitBreakerOptions> = {
+  failureRatio: 0.5,
+  minAttempts: 10,
+  windowMs: 60_000,
+  openMs: 500,
+  maxOpenMs: 5_000,
+};
 /** Failures in a row that open a circuit, whatever the share. */
 const inARow = 3;
 /** A probe that has no content after this has failed. */
@@ -86,7 +94,13 @@ class Circuit implements Gate {
   #probe: { readonly lease: Lease; readonly expiry: NodeJS.Timeout; readonly until: number } | undefined;
 
   constructor(options: CircuitBreakerOptions, place: CircuitPlace) {
-    const { failureRatio = 0.5, minAttempts = 10, windowMs = 60_000, openMs = 500, maxOpenMs = 5_000 } = options;
+    const {
+      failureRatio = circuitBreakerDefaults.failureRatio,
+      minAttempts = circuitBreakerDefaults.minAttempts,
+      windowMs = circuitBreakerDefaults.windowMs,
+      openMs = circuitBreakerDefaults.openMs,
+      maxOpenMs = circuitBreakerDefaults.maxOpenMs,
+    } = options;
     this.#options = { failureRatio, minAttempts, windowMs, openMs, maxOpenMs };
     this.#place = place;
     this.#breaker = this.#build();

@@ -1,5 +1,5 @@
 import { drain, replyFrom } from '../core/reply.ts';
-import type { Middleware } from '../core/types.ts';
+import type { Handler, Middleware } from '../core/types.ts';
 
 /**
  * Gathers a unary call's stream into its answer. Until it has all, the call is not answered: a stream that breaks half-way is
@@ -7,9 +7,7 @@ import type { Middleware } from '../core/types.ts';
  */
 export function collect(): Middleware {
   return function collect(next) {
-    return async (request, context) => {
-      const reply = await next(request, context);
-      return request.stream === true ? reply : replyFrom(await drain(reply));
-    };
+    const gathered: Handler = (request, context) => next(request, context).then(drain).then(replyFrom);
+    return (request, context) => (request.stream === true ? next : gathered)(request, context);
   };
 }

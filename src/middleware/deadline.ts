@@ -2,7 +2,7 @@ import { contextKey } from '../core/context.ts';
 import { TransportError } from '../core/errors.ts';
 import { abandoned, forkSignal } from '../core/signals.ts';
 import { longestTimerMs } from '../core/time.ts';
-import type { Middleware } from '../core/types.ts';
+import type { Handler, Middleware } from '../core/types.ts';
 
 /** The deadline that a layer above already watches. */
 const watchedDeadline = contextKey('watchedDeadline', Number.POSITIVE_INFINITY);
@@ -13,8 +13,7 @@ const watchedDeadline = contextKey('watchedDeadline', Number.POSITIVE_INFINITY);
  */
 export function deadline(): Middleware {
   return function deadline(next) {
-    return async (request, context) => {
-      if (context.deadline >= context.get(watchedDeadline)) return next(request, context);
+    const inTime: Handler = async (request, context) => {
       const left = context.deadline - Date.now();
       const exceeded = (): TransportError => new TransportError('deadline_exceeded', 'The time for the call is over');
       if (left <= 0) throw exceeded();
@@ -39,5 +38,6 @@ export function deadline(): Middleware {
         throw error;
       }
     };
+    return (request, context) => (context.deadline >= context.get(watchedDeadline) ? next : inTime)(request, context);
   };
 }

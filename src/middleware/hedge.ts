@@ -5,12 +5,22 @@ import type { Health, ProviderHealth } from '../core/health.ts';
 import { itinerary } from '../core/itinerary.ts';
 import { abandoned, type Fork, forkSignal } from '../core/signals.ts';
 import { MovableTimer } from '../core/time.ts';
-import type { CompletionRequest, Context, Handler, HedgeOptions, Middleware, Reply } from '../core/types.ts';
+import type {
+  CompletionRequest,
+  Context,
+  Handler,
+  HedgeOptions,
+  Middleware,
+  Reply,
+  RetryOptions,
+} from '../core/types.ts';
 
 /** What a transport's hedges share with its retries. */
 export interface HedgePlace {
   readonly quota: RetryQuota;
   readonly health: Health;
+  /** Whether a refusal by policy is worth another provider's answer. */
+  readonly contentFiltered?: RetryOptions['contentFiltered'];
 }
 
 /**
@@ -71,7 +81,9 @@ class Race {
   #start(runner: Runner, context: Context): void {
     const watching = watched(context.fork({ signal: runner.fork.signal }), {
       waiting: () => {
-        if (runner.provider === undefined) this.#sent(runner);
+        // A layer of the user's may ask on when the race is over.
+        if (runner.provider === undefined && this.#winner === undefined && runner.error === undefined)
+          this.#sent(runner);
       },
       content: () => {
         if (this.#winner === undefined) this.#wins(runner);
@@ -111,7 +123,7 @@ class Race {
     this.#timer.stop();
     const loser = runner === this.#first ? this.#second : this.#first;
     if (loser === undefined || loser.error !== undefined) return;
-    if (loser === this.#first) loser.provider?.rescued();
+    if (loser === this.#first && runner.provider !== undefined) loser.provider?.rescued();
     this.#stop(loser);
   }
 
@@ -121,11 +133,13 @@ class Race {
   }
 
   #answered(runner: Runner, reply: Reply): void {
+    this.#giveBack(runner);
     // A layer of the user's may have answered by itself, and nothing was sent.
     if (this.#winner === undefined) this.#wins(runner);
     if (this.#winner !== runner) return;
     void reply.done.then(({ ok }) => {
-      runner.fork.release();
+      if (ok) runner.fork.release();
+      else this.#stop(runner);
       // Without a retry layer nobody else fills the purse.
       if (ok && this.#context.get(itinerary).hop === undefined) this.#place.quota.deposit();
     });
@@ -134,8 +148,10 @@ class Race {
 
   #failed(runner: Runner, error: TransportError): void {
     runner.error = error;
-    runner.fork.release();
-    if (runner === this.#second && runner.provider === undefined) this.#place.quota.refund();
+    // A layer of the user's may have left something under way.
+    this.#stop(runner);
+    this.#giveBack(runner);
+    this.#tell(runner, error);
     if (this.#winner !== undefined) {
       if (this.#winner === runner) this.#reject(error);
       return;
@@ -143,10 +159,27 @@ class Race {
     this.#timer.stop();
     const other = runner === this.#first ? this.#second : this.#first;
     if (other === undefined || other.error !== undefined) return this.#reject(this.#first?.error ?? error);
-    // What the first found out of the request holds for the other too; what a hedge found, the first may not.
-    if (runner === this.#first && error.retry === 'never') {
+    if (runner !== this.#first) return;
+    // What the first found out of the request holds for the other too; what a hedge found, the first may not. And who has not been
+    // sent yet is not waited for.
+    if (this.#isFinal(error) || other.provider === undefined) {
       this.#stop(other);
       this.#reject(error);
     }
+  }
+
+  #isFinal({ code, retry }: TransportError): boolean {
+    return retry === 'never' && !(code === 'content_filtered' && this.#place.contentFiltered === 'elsewhere');
+  }
+
+  /** A hedge that nobody was sent costs nothing. */
+  #giveBack(runner: Runner): void {
+    if (runner === this.#second && runner.provider === undefined) this.#place.quota.refund();
+  }
+
+  /** The retry layer is given one error; of the hedge's it learns here. */
+  #tell(runner: Runner, error: TransportError): void {
+    const { hop } = this.#context.get(itinerary);
+    if (hop !== undefined && runner === this.#second && runner.provider !== undefined) hop.hedged = error;
   }
 }

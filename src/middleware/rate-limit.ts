@@ -12,6 +12,8 @@ import { onAbort, reasonOf } from '../core/signals.ts';
 import { longestTimerMs, now } from '../core/time.ts';
 import type { CompletionRequest, Context, ErrorCode, Middleware, Outcome, RateLimitOptions } from '../core/types.ts';
 
+/** The options that are not given. */
+export const rateLimitDefaults: Required<RateLimitOptions> = { maxQueued: 10_000 };
 /** Attempts at once at a provider that has not shown yet that it answers. */
 const coldWindow = 2;
 /** A provider that has not answered its first attempts after this is no longer waited for when there is another. */
@@ -27,7 +29,7 @@ const turnDecayMs = 30_000;
  * slots and the line are p-queue's, whose task lasts until the call is done.
  */
 export function rateLimit(options: RateLimitOptions, health: ProviderHealth, all: Health): Middleware {
-  const { maxQueued = 10_000 } = options;
+  const { maxQueued = rateLimitDefaults.maxQueued } = options;
 
   return function rateLimit(next, mount) {
     const gate = new FlowGate(health, all, maxQueued);
@@ -36,25 +38,20 @@ export function rateLimit(options: RateLimitOptions, health: ProviderHealth, all
     return async (request, context) => {
       const waiter = gate.waiter(request, context);
       const settle = (outcome: Outcome): void => gate.settle(waiter, outcome, context);
-      try {
-        return await hold(
-          (task) => gate.run(waiter, task),
-          async () => {
-            const attempt = context.with(waitedMs.of(gate.sent(waiter, context)));
-            try {
-              const reply = await next(request, watched(attempt, { content: () => gate.warm(attempt) }));
-              void reply.done.then(settle);
-              return reply;
-            } catch (error) {
-              // In the task, while the slot is still held: what the provider said is known before the next one is sent.
-              if (TransportError.is(error)) settle({ ok: false, error });
-              throw error;
-            }
-          },
-        );
-      } finally {
-        waiter.stop();
-      }
+      const open = async () => {
+        const attempt = context.with(waitedMs.of(gate.sent(waiter, context)));
+        try {
+          const reply = await next(request, gate.watched(attempt));
+          void reply.done.then(settle);
+          return reply;
+        } catch (error) {
+          // In the task, while the slot is still held: what the provider said is known before the next one is sent.
+          if (TransportError.is(error)) settle({ ok: false, error });
+          throw error;
+        }
+      };
+      // Where nothing is limited there is no slot to hold, and nothing for p-queue to decide.
+      return gate.isOpen(waiter, context) ? open() : hold((task) => gate.run(waiter, context, task), open);
     };
   };
 }
@@ -76,12 +73,14 @@ interface Waiter {
   /** Milliseconds that it may wait for the provider to come back. */
   readonly patienceMs: number;
   readonly queueClass: Context['priority'];
-  /** Takes the waiter out of the line. Detached once it runs: else p-queue would give the slot away although the work goes on. */
-  readonly controller: AbortController;
+  /** Takes it out of the line, if it has to wait. Detached once it runs: p-queue would give away a slot that is still taken. */
+  controller: AbortController | undefined;
   startedAt: number | undefined;
   debited: boolean;
   stop(): void;
 }
+
+const nothing = (): void => {};
 
 type Run = () => Promise<unknown>;
 
@@ -140,29 +139,36 @@ class FlowGate {
 
   waiter(request: CompletionRequest, context: Context): Waiter {
     this.#ids += 1;
-    const controller = new AbortController();
-    const waiter: Waiter = {
+    return {
       id: `${this.#ids}`,
       cost: estimateTokens(request),
       enteredAt: now(),
       hasAlternative: context.get(alternatives) > 0,
       patienceMs: Math.min(context.get(itinerary).patienceMs, context.deadline - Date.now()),
       queueClass: context.priority,
-      controller,
+      controller: undefined,
       startedAt: undefined,
       debited: false,
-      stop: () => {},
+      stop: nothing,
     };
-    waiter.stop = onAbort(context.signal, () => this.#evict(waiter, reasonOf(context.signal)));
-    return waiter;
+  }
+
+  /** True when a waiter can go without a slot: there are enough for everybody, and nothing else is waited for. */
+  isOpen(waiter: Waiter, context: Context): boolean {
+    return this.#queue.concurrency === Number.POSITIVE_INFINITY && this.#startsAtOnce(waiter, context);
   }
 
   /** Runs a task in a slot, when its turn has come. Rejects `queue_full`, or with what the waiter was evicted for. */
-  async run(waiter: Waiter, task: () => Promise<void>): Promise<unknown> {
-    const options = { id: waiter.id, signal: waiter.controller.signal, waiter };
+  async run(waiter: Waiter, context: Context, task: () => Promise<void>): Promise<unknown> {
+    // Whose turn comes at once is never evicted, and p-queue follows a signal at the price of all the rest it does.
+    if (!this.#startsAtOnce(waiter, context)) {
+      waiter.controller = new AbortController();
+      waiter.stop = onAbort(context.signal, () => this.#evict(waiter, reasonOf(context.signal)));
+    }
     try {
-      return await this.#queue.add(task, options as never);
+      return await this.#queue.add(task, { id: waiter.id, signal: waiter.controller?.signal, waiter } as never);
     } finally {
+      waiter.stop();
       this.#lastTurnAt = now();
       this.#count();
     }
@@ -170,6 +176,7 @@ class FlowGate {
 
   /** The waiter's turn has come: takes its tokens. Returns how long it waited. */
   sent(waiter: Waiter, context: Context): number {
+    waiter.stop();
     waiter.startedAt = now();
     waiter.debited = true;
     this.#firstSentAt ??= waiter.startedAt;
@@ -181,6 +188,11 @@ class FlowGate {
     const waited = waiter.startedAt - waiter.enteredAt;
     if (waited >= 1) context.publish({ type: 'queue:wait', provider: this.#health.name, waitMs: waited });
     return waited;
+  }
+
+  /** An attempt, listened to until the provider has answered for the first time. */
+  watched(attempt: Context): Context {
+    return this.#cold ? watched(attempt, { content: () => this.warm(attempt) }) : attempt;
   }
 
   /** An answer has come: the provider is taken to be there. */
@@ -238,10 +250,7 @@ class FlowGate {
   }
 
   #enter(run: Run, waiter: Waiter): void {
-    if (waiter.controller.signal.aborted) throw waiter.controller.signal.reason;
-    const atOnce =
-      this.#line.size === 0 && this.#queue.pending < this.#queue.concurrency && this.#heldMs(waiter.cost) <= 0;
-    if (this.#line.size >= this.#maxQueued && !atOnce) {
+    if (this.#line.size >= this.#maxQueued && !this.#isFree(waiter)) {
       throw new TransportError(
         'queue_full',
         `${this.#line.size} calls wait for ${this.#health.name} already; nothing was sent`,
@@ -256,6 +265,16 @@ class FlowGate {
     if (this.#cold && this.#firstSentAt !== undefined) this.#beImpatient();
     // p-queue starts a task as soon as this returns, unless it is paused.
     this.#steer(true);
+  }
+
+  #startsAtOnce(waiter: Waiter, { signal }: Context): boolean {
+    return !signal.aborted && !this.#queue.isPaused && this.#isFree(waiter);
+  }
+
+  /** True when nobody is before it, and nothing is waited for. */
+  #isFree({ cost }: Waiter): boolean {
+    const { pending, concurrency } = this.#queue;
+    return this.#line.size === 0 && pending < concurrency && this.#heldMs(cost) <= 0;
   }
 
   /** Holds the line back while the provider is parked or the buckets are empty, and sets the time to look again. */
@@ -298,8 +317,8 @@ class FlowGate {
   }
 
   #evict(waiter: Waiter, reason: TransportError): void {
-    if (waiter.startedAt !== undefined || waiter.controller.signal.aborted) return;
-    waiter.controller.abort(reason);
+    if (waiter.startedAt !== undefined) return;
+    waiter.controller?.abort(reason);
     this.#count();
   }
 

@@ -1,20 +1,15 @@
 import pRetry from 'p-retry';
 import { fullJitter } from '../control/backoff.ts';
 import type { RetryQuota } from '../control/retry-quota.ts';
-import { errorTable } from '../core/error-table.ts';
 import { failed, type TransportError, withFields } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
-import { backAfterMs, itinerary } from '../core/itinerary.ts';
+import { backAfterMs, type Itinerary, itinerary } from '../core/itinerary.ts';
 import { reasonOf } from '../core/signals.ts';
 import { now, sleep } from '../core/time.ts';
 import type { CompletionRequest, Context, Handler, Middleware, Reply, RetryOptions } from '../core/types.ts';
 
 /** The options that are not given. */
-export const retryDefaults = {
-  retries: 3,
-  maxWaitMs: 60_000,
-  contentFiltered: 'never',
-} as const satisfies Required<RetryOptions>;
+export const retryDefaults: Required<RetryOptions> = { retries: 3, maxWaitMs: 60_000, contentFiltered: 'never' };
 
 /** What the retries of one transport share. */
 export interface RetryPlace {
@@ -68,7 +63,7 @@ class Rounds {
   /** Something was sent in this round, to find out more than whether a provider is back. */
   #spent = false;
   #sent = 0;
-  #hop = { probe: false };
+  #hop: NonNullable<Itinerary['hop']> = { probe: false };
   #waitedMs = 0;
   /** The next attempt has been paid for, or must be. */
   #purse: 'free' | 'paid' | 'owing' = 'free';
@@ -165,7 +160,7 @@ class Rounds {
     const name = error.provider;
     if (sent || this.#lastError === undefined) this.#lastError = error;
     if (sent) {
-      this.#noteHedge(name);
+      this.#noteHedge();
       this.#last = name;
       if (!this.#hop.probe) this.#spent = true;
       else if (this.#purse === 'paid') this.#place.quota.refund();
@@ -191,12 +186,11 @@ class Rounds {
     return true;
   }
 
-  /** Of two attempts at once one error comes back; how the other ended stands in the ledger. */
-  #noteHedge(name: string | undefined): void {
-    for (const { provider, outcome } of this.#context.attempts.slice(this.#sent)) {
-      if (provider === name || outcome === undefined || outcome === 'ok' || outcome === 'abandoned') continue;
-      (errorTable[outcome].retry === 'elsewhere' ? this.#givenUp : this.#tried).add(provider);
-    }
+  /** Of two attempts at once one error comes back; how the other failed is told beside it. */
+  #noteHedge(): void {
+    const { provider, retry } = this.#hop.hedged ?? {};
+    if (provider === undefined) return;
+    (retry === 'elsewhere' ? this.#givenUp : this.#tried).add(provider);
   }
 
   async #nextRound(backMs: number, error: TransportError): Promise<boolean> {

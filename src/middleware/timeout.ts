@@ -1,8 +1,16 @@
-import { alternatives, watched } from '../core/context.ts';
+import { alternatives, type Watcher, watched } from '../core/context.ts';
 import { TransportError } from '../core/errors.ts';
-import { forkSignal } from '../core/signals.ts';
+import { type Fork, forkSignal } from '../core/signals.ts';
 import { MovableTimer } from '../core/time.ts';
 import type { Context, Middleware, TimeoutOptions } from '../core/types.ts';
+
+/** The options that are not given. */
+export const timeoutDefaults: Required<TimeoutOptions> = {
+  firstContentMs: 60_000,
+  idleMs: 30_000,
+  responseMs: 600_000,
+  abandonedMs: 60_000,
+};
 
 /**
  * Notices silence. Four clocks, each of which runs only while the provider is the one that is waited for: to the first content, from
@@ -10,60 +18,100 @@ import type { Context, Middleware, TimeoutOptions } from '../core/types.ts';
  * something. Preambles, heartbeats and empty deltas are no progress.
  */
 export function timeout(options: TimeoutOptions = {}): Middleware {
-  const { firstContentMs = 60_000, idleMs = 30_000, responseMs = 600_000, abandonedMs = 60_000 } = options;
+  const {
+    firstContentMs = timeoutDefaults.firstContentMs,
+    idleMs = timeoutDefaults.idleMs,
+    responseMs = timeoutDefaults.responseMs,
+    abandonedMs = timeoutDefaults.abandonedMs,
+  } = options;
+
+  const limits = { firstContentMs, idleMs, responseMs, abandonedMs };
 
   return function timeout(next, mount) {
-    const name = mount.provider?.name ?? 'The provider';
+    const provider = mount.provider?.name;
     return async (request, context) => {
-      const fork = forkSignal(context.signal);
-      let late: () => TransportError;
-      const timer = new MovableTimer(() => fork.abort(late()));
-      let answered = false;
-      /** What the clock runs for: being asked again, after a chunk with nothing in it, does not start it anew. */
-      let waitingFor: 'stream' | 'unary' | undefined;
-
-      const arm = (ms: number, error: () => TransportError): void => {
-        late = error;
-        timer.arm(ms);
-      };
-      const silent = (what: string, ms: number) => () =>
-        new TransportError('timeout', `${name}: ${what} within ${Math.round(ms)} ms`, {
-          provider: mount.provider?.name,
-        });
-
-      const watching = watched(context.fork({ signal: fork.signal }), {
-        waiting(wire) {
-          if (waitingFor === wire) return;
-          waitingFor = wire;
-          if (answered) return arm(idleMs, silent('silence, no further chunk', idleMs));
-          const ms = Math.min(wire === 'stream' ? firstContentMs : responseMs, share(context));
-          arm(ms, silent(wire === 'stream' ? 'no first content' : 'no answer', ms));
-        },
-        content() {
-          answered = true;
-          waitingFor = undefined;
-          timer.pause();
-        },
-        paused() {
-          waitingFor = undefined;
-          const unread = () => new TransportError('cancelled', `Nobody read the stream for ${abandonedMs} ms`);
-          arm(abandonedMs, unread);
-        },
-      });
-      const stop = (): void => {
-        timer.stop();
-        fork.release();
-      };
+      const clock = new AttemptClock(limits, provider, context);
       try {
-        const reply = await next(request, watching);
-        void reply.done.then(stop);
+        const reply = await next(request, watched(context.fork({ signal: clock.signal }), clock));
+        void reply.done.then(() => clock.stop());
         return reply;
       } catch (error) {
-        stop();
+        clock.stop();
         throw error;
       }
     };
   };
+}
+
+/** What did not come. */
+type Missing = 'first content' | 'answer' | 'further chunk' | 'reader';
+
+/** The clock of one attempt, which aborts it. A class, because what is made anew for each attempt, and for each chunk, costs. */
+class AttemptClock implements Watcher {
+  readonly #limits: Required<TimeoutOptions>;
+  readonly #provider: string | undefined;
+  readonly #context: Context;
+  readonly #fork: Fork;
+  readonly #timer = new MovableTimer(() => this.#fork.abort(this.#late()));
+  #answered = false;
+  /** What the clock runs for: being asked again, after a chunk with nothing in it, does not start it anew. */
+  #waitingFor: 'stream' | 'unary' | undefined;
+  #missing: Missing = 'answer';
+  #ms = 0;
+
+  constructor(limits: Required<TimeoutOptions>, provider: string | undefined, context: Context) {
+    this.#limits = limits;
+    this.#provider = provider;
+    this.#context = context;
+    this.#fork = forkSignal(context.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#fork.signal;
+  }
+
+  waiting(wire: 'stream' | 'unary', at?: number): void {
+    if (this.#waitingFor === wire) return;
+    this.#waitingFor = wire;
+    const { firstContentMs, idleMs, responseMs } = this.#limits;
+    if (this.#answered) return this.#arm('further chunk', idleMs, at);
+    const ms = Math.min(wire === 'stream' ? firstContentMs : responseMs, share(this.#context));
+    this.#arm(wire === 'stream' ? 'first content' : 'answer', ms, at);
+  }
+
+  content(): void {
+    this.#answered = true;
+    this.#waitingFor = undefined;
+    this.#timer.pause();
+  }
+
+  paused(): void {
+    this.#waitingFor = undefined;
+    this.#arm('reader', this.#limits.abandonedMs);
+  }
+
+  stop(): void {
+    this.#timer.stop();
+    this.#fork.release();
+  }
+
+  #arm(missing: Missing, ms: number, at?: number): void {
+    this.#missing = missing;
+    this.#ms = ms;
+    this.#timer.arm(ms, at);
+  }
+
+  #late(): TransportError {
+    if (this.#missing === 'reader') {
+      return new TransportError('cancelled', `Nobody read the stream for ${this.#ms} ms`);
+    }
+    const what = this.#missing === 'further chunk' ? 'silence, no further chunk' : `no ${this.#missing}`;
+    return new TransportError(
+      'timeout',
+      `${this.#provider ?? 'The provider'}: ${what} within ${Math.round(this.#ms)} ms`,
+      { provider: this.#provider },
+    );
+  }
 }
 
 /**

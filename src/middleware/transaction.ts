@@ -13,13 +13,16 @@ import type { CompletionRequest, Context, Middleware } from '../core/types.ts';
 export function transaction(): Middleware {
   return function transaction(next) {
     return async (request, context) => {
-      const { startedAt } = callOf(context);
+      const call = callOf(context);
       // What is still under way when the call is over is stopped before that is told: a generator in between may be stuck.
       const fork = forkSignal(context.signal);
       context.publish({ type: 'call:start', stream: request.stream === true, metadata: request.metadata });
       const end = (outcome: string): void => {
-        const attempts = Object.freeze([...context.attempts]);
-        context.publish({ type: 'call:end', outcome, durationMs: now() - startedAt, attempts });
+        if (call.events.heard('call:end')) {
+          const attempts = Object.freeze([...context.attempts]);
+          context.publish({ type: 'call:end', outcome, durationMs: now() - call.startedAt, attempts });
+        }
+        call.over = true;
       };
       try {
         const reply = mapError(await next(request, context.fork({ signal: fork.signal })), (error) =>

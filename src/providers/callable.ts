@@ -2,7 +2,7 @@ import { callInfo } from '../core/context.ts';
 import { OptionsError, summarise, TransportError } from '../core/errors.ts';
 import { type Known, scrub } from '../core/redact.ts';
 import { wordsOf } from '../core/request.ts';
-import { raceAbort, reasonOf } from '../core/signals.ts';
+import { AbortRace, raceAbort, reasonOf } from '../core/signals.ts';
 import type {
   CallInfo,
   Chunk,
@@ -101,14 +101,15 @@ async function* streamed(
 ): AsyncGenerator<Chunk, void, undefined> {
   const { signal } = context;
   const fail = failing(provider.name, request, signal);
+  const race = new AbortRace(signal);
   let iterator: AsyncIterator<string | Chunk> | Iterator<string | Chunk> | undefined;
   let ended = false;
   let toolCalls = false;
   try {
-    const source = await raceAbort(Promise.resolve(stream(request, callInfo(context))), signal);
+    const source = await race.of(Promise.resolve(stream(request, callInfo(context))));
     iterator = iteratorOf(source, provider.name);
     for (;;) {
-      const result = await raceAbort(Promise.resolve(iterator.next()), signal);
+      const result = await race.of(Promise.resolve(iterator.next()));
       ended = result.done === true;
       if (result.done === true) break;
       const chunk = chunkFrom(result.value, provider.name);
@@ -121,6 +122,7 @@ async function* streamed(
     ended = true;
     throw fail(error);
   } finally {
+    race.stop();
     // Not awaited: a function that is stuck would hold up whoever leaves it.
     if (!ended) leave(iterator);
   }

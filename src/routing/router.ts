@@ -3,7 +3,7 @@ import { alternatives, beginAttempt, forgetAttempt } from '../core/context.ts';
 import { TransportError, withFields } from '../core/errors.ts';
 import type { ProviderHealth } from '../core/health.ts';
 import { type Itinerary, itinerary, nobodyLeft } from '../core/itinerary.ts';
-import { isLack, lackOf, lengthOf } from '../core/requirements.ts';
+import { isLack, isMeasurable, lackOf, lengthOf } from '../core/requirements.ts';
 import type { Attempt, Candidate, CompletionRequest, Context, Handler, Strategy } from '../core/types.ts';
 
 /** One place to send an attempt to: a provider's layers, and how it does. */
@@ -39,7 +39,7 @@ export function router(strategy: Strategy, destinations: readonly Destination[])
       if (strategy.settled !== undefined) void reply.done.then(() => settled(strategy, request, attempt));
       if (health.limitsLength) {
         void reply.done.then(({ ok }) => {
-          if (ok) health.learnLength(lengthOf(request), false);
+          if (ok && isMeasurable(request)) health.learnLength(lengthOf(request), false);
         });
       }
       return reply;
@@ -47,7 +47,8 @@ export function router(strategy: Strategy, destinations: readonly Destination[])
       if (!wasSent()) forgetAttempt(attempt);
       else settled(strategy, request, attempt);
       if (!TransportError.is(error)) throw error;
-      if (error.code === 'context_length_exceeded' && wasSent()) health.learnLength(lengthOf(request), true);
+      if (error.code === 'context_length_exceeded' && wasSent() && isMeasurable(request))
+        health.learnLength(lengthOf(request), true);
       // A provider's layers may throw without saying whose error it is.
       throw error.provider === undefined && error.retry !== 'never'
         ? withFields(error, { provider: health.name })
@@ -82,14 +83,17 @@ class Survey {
       this.#demand('slow', isQuick);
       this.#demand('same domain', ({ domain }) => domain !== hops.beside);
       this.#demand('half-open', ({ circuit }) => circuit === 'closed');
-      this.#demand('busy', isFree);
+      this.#demand('quarantined', ({ quarantined }) => !quarantined);
+      // Also one that is not known yet, and is sent its first attempts only.
+      this.#demand('busy', (health) => isFree(health) && health.queued === 0 && health.inFlight < health.window);
       this.alternatives = this.candidates.length - 1;
       return;
     }
     // The estimate of a prompt's length is rough: better to try than to refuse what might have fitted.
     this.#prefer('context window', fits);
     this.alternatives = this.candidates.length - 1;
-    this.#prefer('slow', isQuick);
+    // Not when the quick ones would make everybody wait: then the slow one is needed.
+    if (this.candidates.some(({ health }) => isQuick(health) && isFree(health))) this.#demand('slow', isQuick);
     if (hops.tried.size === 0) return;
     const failed = destinations.filter(({ health }) => hops.tried.has(health.name));
     this.#prefer('same domain', ({ domain }) => failed.every(({ health }) => health.domain !== domain));

@@ -9,6 +9,7 @@ import type {
   Context,
   FinishReason,
   Provider,
+  ReceivedFacts,
   ToolCall,
   Usage,
 } from '../core/types.ts';
@@ -23,7 +24,7 @@ export interface ContractServer {
   setFault?(fault: FaultName | undefined): void | Promise<void>;
   /** Resolves with the `count`-th request as soon as it has come; its `closed` once it is over. */
   received?(count: number): Promise<{ readonly closed: Promise<object> }>;
-  /** All that came. */
+  /** All that came. With a `requestId` in them, the id that was sent back, it is tested that the transport is told. */
   readonly requests?: readonly object[];
   close?(): void | Promise<void>;
 }
@@ -62,30 +63,38 @@ export interface Seen {
   readonly usage: Usage | undefined;
   readonly model: string | undefined;
   readonly error: TransportError | undefined;
+  /** What the context was told, and how much of it before the first chunk or the whole answer was handed out. */
+  readonly received: readonly ReceivedFacts[];
+  readonly receivedFirst: number;
 }
 
 /** Asks, and reads to the end. Whatever is thrown must be a `TransportError`, and must not take for ever. */
 export async function ask(bench: Bench, way: Way, request: CompletionRequest, signal?: AbortSignal): Promise<Seen> {
   const { provider } = bench;
-  const context = contextFor(signal);
+  const received: ReceivedFacts[] = [];
+  const context = contextFor(signal, (facts) => received.push(facts));
   const chunks: Chunk[] = [];
+  let receivedFirst = 0;
+  const told = () => ({ received, receivedFirst });
   try {
     if (way === 'whole') {
       const answer = await within(bench, provider.complete(request, context), 'an answer');
       assert.ok(answer, 'complete() resolved with nothing');
+      receivedFirst = received.length;
       const { text, toolCalls, finishReason, usage, model } = answer;
-      return { chunks, text, toolCalls, finishReason, usage, model, error: undefined };
+      return { chunks, text, toolCalls, finishReason, usage, model, error: undefined, ...told() };
     }
     const iterator = streamOf(provider, request, context)[Symbol.asyncIterator]();
     for (;;) {
       const next = await within(bench, iterator.next(), 'a chunk, or the end of the stream');
       if (next.done) break;
+      if (chunks.length === 0) receivedFirst = received.length;
       chunks.push(next.value);
     }
-    return { ...sumOf(chunks), error: undefined };
+    return { ...sumOf(chunks), error: undefined, ...told() };
   } catch (error) {
     if (error instanceof assert.AssertionError) throw error;
-    return { ...sumOf(chunks), error: checked(error, provider) };
+    return { ...sumOf(chunks), error: checked(error, provider), ...told() };
   }
 }
 
@@ -104,7 +113,7 @@ export function streamOf(provider: Provider, request: CompletionRequest, context
   return stream;
 }
 
-function sumOf(chunks: readonly Chunk[]): Omit<Seen, 'error'> {
+function sumOf(chunks: readonly Chunk[]): Omit<Seen, 'error' | 'received' | 'receivedFirst'> {
   const finish = chunks.find((chunk) => chunk.type === 'finish');
   return {
     chunks,
@@ -138,7 +147,10 @@ export async function within<T>({ patienceMs }: Pick<Bench, 'patienceMs'>, promi
 }
 
 /** As much of a context as a provider needs. */
-export function contextFor(signal: AbortSignal = new AbortController().signal): Context {
+export function contextFor(
+  signal: AbortSignal = new AbortController().signal,
+  received: Context['received'] = () => {},
+): Context {
   const context: Context = {
     transactionId: 'contract',
     attempt: 1,
@@ -150,7 +162,7 @@ export function contextFor(signal: AbortSignal = new AbortController().signal): 
     with: () => context,
     fork: () => context,
     publish: () => {},
-    received: () => {},
+    received,
   };
   return context;
 }

@@ -8,8 +8,11 @@ export type { FaultPlanOptions, RandomFaults, ScheduledFault } from './fault-pla
 export { type ErrorBody, errorCodeOf, type Fault, type RetryAfter, type StatusFault } from './faults.ts';
 export type { IncomingRequest, IncomingTool, WireName } from './incoming.ts';
 export type { RequestRecord } from './ledger.ts';
+export { type MiddlewareContractOptions, middlewareContract } from './middleware-contract.ts';
+export type { MiddlewareChange } from './middleware-contract-bench.ts';
 export { type Answer, type AnsweredToolCall, defaultAnswer, sampleOf } from './model.ts';
 export { type ContractCase, type ProviderContractOptions, providerContract } from './provider-contract.ts';
 export { type SimulatedServer, type SimulatedServerOptions, simulatedServer } from './server.ts';
 export type { Duration, ServiceOptions } from './service.ts';
 export { type SimulatedOptions, type SimulatedProvider, simulated } from './simulated.ts';
+export { type StrategyContractOptions, strategyContract } from './strategy-contract.ts';

@@ -5,6 +5,7 @@ import { answerTo } from './answer.ts';
 import { answerRules } from './contract-answers.ts';
 import type { Bench, ContractServer, Way } from './contract-bench.ts';
 import { endingRules } from './contract-endings.ts';
+import { factRules } from './contract-facts.ts';
 import { faultRules } from './contract-faults.ts';
 import { type FaultName, faultCases } from './fault-cases.ts';
 import type { WireName } from './incoming.ts';
@@ -46,9 +47,9 @@ export interface ContractCase {
  * The promises of a provider as cases for any test runner: `for (const { name, run } of providerContract({ make })) it(name, run);`
  *
  * They are: text, tool calls, usage and finish reason right and the same whether streamed or whole; content first, then one finish
- * chunk, last; a stream that ended without its terminal event is never taken for whole; every fault becomes the `TransportError` it
- * should, with no secret in it; an abort ends the call and closes the connection; nothing is sent twice, nothing of the request is
- * changed, and calls under way at once do not mix.
+ * chunk, last; a stream that ended without its terminal event is never taken for whole; request id and headers are told as soon as
+ * they are there; every fault becomes the `TransportError` it should, with no secret in it; an abort ends the call and closes the
+ * connection; nothing is sent twice, nothing of the request is changed, and calls under way at once do not mix.
  *
  * By default the provider is pointed at a simulated server, which speaks OpenAI's, Anthropic's and Gemini's wires.
  */
@@ -61,7 +62,12 @@ export function providerContract<S extends ContractServer = SimulatedServer>(
   const faults = options.faults ?? onWire.map((faultCase) => faultCase.name);
   const ways: readonly Way[] = without.includes('streaming') ? ['whole'] : ['streamed', 'whole'];
   const known = { ways, faults, without, secrets, textOf: textOf === false ? undefined : textOf, patienceMs };
-  const rules = [...answerRules(without), ...endingRules(ways, faults), ...faultRules(ways, faults)];
+  const rules = [
+    ...answerRules(without),
+    ...factRules(faults),
+    ...endingRules(ways, faults),
+    ...faultRules(ways, faults),
+  ];
 
   return rules.map((rule) => ({
     name: name === undefined ? rule.name : `${name}: ${rule.name}`,

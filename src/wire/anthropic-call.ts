@@ -9,8 +9,7 @@ import { type MessagesRequest, messagesRequest } from './anthropic-request.ts';
 import { ByteReader } from './bytes.ts';
 import { answerOf } from './classify-thrown.ts';
 import { readErrorBody } from './error-body.ts';
-import { type Failures, failuresOf } from './failures.ts';
-import { headerMap, requestIdOf } from './headers.ts';
+import { type Failures, failuresOf, heard } from './failures.ts';
 
 /** A Messages server behind an SDK client, and what is remembered of it. */
 export interface MessagesEndpoint {
@@ -135,12 +134,6 @@ function send(client: AnthropicClient, { body, betas }: MessagesRequest, sending
   const options = { signal, maxRetries: 0, headers, ...(timeout !== undefined && { timeout }) };
   const { messages } = client;
   return messages.create({ ...body, stream } as never, options as never).asResponse();
-}
-
-function heard(context: Context, failures: Failures, headers: unknown): void {
-  const providerRequestId = requestIdOf(headers);
-  failures.requestId = providerRequestId;
-  context.received({ headers: headerMap(headers), ...(providerRequestId !== undefined && { providerRequestId }) });
 }
 
 const noSampling =

@@ -10,10 +10,16 @@ import {
 } from './anthropic-call.ts';
 import { MessageStream } from './anthropic-stream.ts';
 import type { Failures } from './failures.ts';
-import { chunksOf } from './openai-chat-answer.ts';
 import type { SseEvent } from './sse.ts';
 import { SseReader } from './sse-reader.ts';
-import { isUnstreamed, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
+import {
+  type Batches,
+  batchesOf,
+  chunksIn,
+  isUnstreamed,
+  type StreamAttempt,
+  streamAttempt,
+} from './stream-attempt.ts';
 
 /** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
 const drainMs = 1_000;
@@ -27,54 +33,55 @@ export function streamMessage(
   request: CompletionRequest,
   context: Context,
 ): AsyncIterableIterator<Chunk> {
-  return streamAttempt(context.signal, (attempt) => chunks(endpoint, request, context, attempt));
+  return streamAttempt(context.signal, (attempt) => open(endpoint, request, context, attempt));
 }
 
-async function* chunks(
+async function open(
   endpoint: MessagesEndpoint,
   request: CompletionRequest,
   context: Context,
   attempt: StreamAttempt,
-): AsyncGenerator<Chunk, void, undefined> {
+): Promise<Batches> {
   const failures = messagesFailures(endpoint, request);
   const { signal } = attempt;
   if (!endpoint.state.streams) throw streamingRefused(`${endpoint.name} does not stream`, { provider: endpoint.name });
   const opened = await openMessage(endpoint, request, context, { stream: true, signal, failures });
-  if (await isUnstreamed(opened.bytes, opened.contentType, signal, failures)) {
-    const answer = await readWholeMessage(opened.bytes, endpoint, signal, failures);
-    endpoint.state.streams = false;
-    context.received({ raw: answer.raw });
-    attempt.complete = true;
-    yield* chunksOf(answer);
-  } else yield* events(opened, new MessageStream(endpoint.model, failures), context, attempt, failures);
+  if (!(await isUnstreamed(opened.bytes, opened.contentType, signal, failures)))
+    return streamed(opened, new MessageStream(endpoint.model, failures), context, attempt, failures);
+  const answer = await readWholeMessage(opened.bytes, endpoint, signal, failures);
+  endpoint.state.streams = false;
+  context.received({ raw: answer.raw });
+  attempt.complete = true;
+  return batchesOf(answer);
 }
 
-async function* events(
+async function* streamed(
   { bytes }: OpenMessage,
   answer: MessageStream,
   context: Context,
   attempt: StreamAttempt,
   failures: Failures,
-): AsyncGenerator<Chunk, void, undefined> {
+): Batches {
   const reader = new SseReader(bytes);
   const { signal } = attempt;
   const stop = onAbort(signal, () => {
     if (!attempt.complete) bytes.cancel();
   });
+  const chunksOf = ({ event, data }: SseEvent): Iterable<Chunk> =>
+    !answer.finished && isMeant(event, data) ? answer.push(data, event) : [];
   try {
     // Nothing that comes after the terminal event is waited for.
     while (!answer.finished) {
-      const batch = await nextEvents(reader, signal, failures);
-      if (batch === undefined) break;
-      for (const { event, data } of batch) {
-        if (answer.finished) break;
-        if (isMeant(event, data)) yield* answer.push(data, event);
-      }
+      const events = await nextEvents(reader, signal, failures);
+      if (events === undefined) break;
+      const { chunks, broken } = chunksIn(events, chunksOf);
+      if (chunks.length > 0) yield chunks;
+      if (broken !== undefined) throw broken.error;
     }
     const finish = answer.end();
     context.received({ raw: answer.raw() });
     attempt.complete = true;
-    yield finish;
+    yield [finish];
   } finally {
     stop();
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.

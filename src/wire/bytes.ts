@@ -18,7 +18,7 @@ export class ByteReader {
       this.#cancel = async () => {};
     } else if ('getReader' in source) {
       const reader = source.getReader();
-      this.#read = async () => (await reader.read()).value;
+      this.#read = () => reader.read().then(bytesIn);
       this.#cancel = (reason) => reader.cancel(reason);
     } else {
       const iterator = source[Symbol.asyncIterator]();
@@ -73,10 +73,14 @@ export class ByteReader {
 
   /** The rest of the body as text. */
   async text(): Promise<string> {
+    const first = await this.read();
+    if (first === undefined) return '';
+    let bytes = await this.read();
+    // Mostly it comes in one piece.
+    if (bytes === undefined) return wholeText.decode(first);
     const decoder = new TextDecoder();
-    let text = '';
-    for (let bytes = await this.read(); bytes !== undefined; bytes = await this.read())
-      text += decoder.decode(bytes, { stream: true });
+    let text = decoder.decode(first, { stream: true });
+    for (; bytes !== undefined; bytes = await this.read()) text += decoder.decode(bytes, { stream: true });
     return text + decoder.decode();
   }
 
@@ -105,4 +109,11 @@ export class ByteReader {
       .catch(() => {})
       .finally(() => clearTimeout(timer));
   }
+}
+
+/** For texts in one piece: making a decoder takes longer than decoding does. */
+const wholeText = new TextDecoder();
+
+function bytesIn({ value }: { readonly value?: Uint8Array }): Uint8Array | undefined {
+  return value;
 }

@@ -1,7 +1,8 @@
 import { summarise, TransportError, type TransportErrorFields } from '../core/errors.ts';
-import type { ErrorCode } from '../core/types.ts';
+import type { Context, ErrorCode } from '../core/types.ts';
 import { classify } from './classify.ts';
 import { classifyThrown } from './classify-thrown.ts';
+import { headersOf, requestIdOf } from './headers.ts';
 
 /** Makes the errors of one attempt: each names the provider and its id of the request, and repeats no secret and no prompt. */
 export interface Failures {
@@ -40,4 +41,11 @@ export function failuresOf({ provider, secrets, texts }: FailureContext): Failur
   const id = (): TransportErrorFields =>
     failures.requestId === undefined ? {} : { providerRequestId: failures.requestId };
   return failures;
+}
+
+/** Tells the context what came with an answer's headers, good or bad, and the errors of the attempt its id. */
+export function heard(context: Context, failures: Failures, headers: unknown): void {
+  const providerRequestId = requestIdOf(headers);
+  failures.requestId = providerRequestId;
+  context.received({ headers: headersOf(headers), ...(providerRequestId !== undefined && { providerRequestId }) });
 }

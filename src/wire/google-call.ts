@@ -5,13 +5,12 @@ import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.t
 import { parseJson } from './answer-text.ts';
 import { ByteReader } from './bytes.ts';
 import { classify } from './classify.ts';
-import { type Failures, failuresOf } from './failures.ts';
+import { type Failures, failuresOf, heard } from './failures.ts';
 import { GeminiAnswer } from './google-answer.ts';
 import { type CallMarks, callMarks } from './google-call-marks.ts';
 import { type GoogleClient, secretsOfGoogle } from './google-client.ts';
 import { exchange } from './google-fetch.ts';
 import { geminiParameters } from './google-request.ts';
-import { headerMap, requestIdOf } from './headers.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 
 /** A Gemini model behind an SDK client, and what is remembered of it. */
@@ -76,12 +75,7 @@ export async function openGemini(attempt: GeminiAttempt, stream: boolean): Promi
   if (signal.aborted) throw reasonOf(signal);
   const parameters = geminiParameters(attempt.request, endpoint.model, attempt.marks);
   const response = await send(attempt, parameters, stream);
-  const providerRequestId = requestIdOf(response.headers);
-  failures.requestId = providerRequestId;
-  context.received({
-    headers: headerMap(response.headers),
-    ...(providerRequestId !== undefined && { providerRequestId }),
-  });
+  heard(context, failures, response.headers);
   const bytes = new ByteReader(response.body);
   if (response.ok) return { bytes, contentType: response.headers.get('content-type') ?? '' };
   const failure = await refusal(attempt, response, bytes);

@@ -12,10 +12,16 @@ import {
   openGemini,
   readWhole,
 } from './google-call.ts';
-import { chunksOf } from './openai-chat-answer.ts';
 import type { SseEvent } from './sse.ts';
 import { SseReader } from './sse-reader.ts';
-import { isUnstreamed, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
+import {
+  type Batches,
+  batchesOf,
+  chunksIn,
+  isUnstreamed,
+  type StreamAttempt,
+  streamAttempt,
+} from './stream-attempt.ts';
 
 /** Milliseconds that a finished answer waits for the end of its stream, and for which the rest of it is then read. */
 const drainMs = 1_000;
@@ -29,33 +35,31 @@ export function streamGemini(
   request: CompletionRequest,
   context: Context,
 ): AsyncIterableIterator<Chunk> {
-  return streamAttempt(context.signal, (reading) => {
-    return chunks(geminiAttempt(endpoint, request, context, reading.signal), reading);
-  });
+  return streamAttempt(context.signal, (reading) =>
+    open(geminiAttempt(endpoint, request, context, reading.signal), reading),
+  );
 }
 
-async function* chunks(attempt: GeminiAttempt, reading: StreamAttempt): AsyncGenerator<Chunk, void, undefined> {
+async function open(attempt: GeminiAttempt, reading: StreamAttempt): Promise<Batches> {
   const { endpoint, failures, fork } = attempt;
   try {
     if (!endpoint.state.streams)
       throw streamingRefused(`${endpoint.name} does not stream`, { provider: endpoint.name });
     const opened = await openGemini(attempt, true);
-    if (await isUnstreamed(opened.bytes, opened.contentType, fork.signal, failures)) {
-      const answer = await readWhole(opened.bytes, attempt);
-      endpoint.state.streams = false;
-      reading.complete = true;
-      yield* chunksOf(answer);
-    } else yield* events(opened, attempt, reading);
-  } finally {
+    if (!(await isUnstreamed(opened.bytes, opened.contentType, fork.signal, failures)))
+      return streamed(opened, attempt, reading);
+    const answer = await readWhole(opened.bytes, attempt);
+    endpoint.state.streams = false;
+    reading.complete = true;
     fork.release();
+    return batchesOf(answer);
+  } catch (error) {
+    fork.release();
+    throw error;
   }
 }
 
-async function* events(
-  { bytes }: OpenGemini,
-  attempt: GeminiAttempt,
-  reading: StreamAttempt,
-): AsyncGenerator<Chunk, void, undefined> {
+async function* streamed({ bytes }: OpenGemini, attempt: GeminiAttempt, reading: StreamAttempt): Batches {
   const { context, fork } = attempt;
   const reader = new SseReader(bytes);
   const answer = geminiAnswer(attempt);
@@ -66,26 +70,30 @@ async function* events(
   // Older models say in every chunk why they will have ended, so only the end of the stream is the end. Of a model that has sent
   // content without a reason, the reason is the end: then the good-bye is not waited for long, and may be lost.
   let saysOnce = false;
+  const chunksOf = ({ event, data }: SseEvent): readonly Chunk[] => {
+    if (!isMeant(event, data)) return [];
+    const chunks = answer.pushText(data);
+    if (chunks.length > 0 && !answer.finished) saysOnce = true;
+    return chunks;
+  };
   try {
     for (;;) {
-      const batch = await nextEvents(reader, attempt, () => saysOnce && answer.finished);
-      if (batch === undefined) break;
-      for (const { event, data } of batch) {
-        if (!isMeant(event, data)) continue;
-        const chunks = [...answer.pushText(data)];
-        if (chunks.length > 0 && !answer.finished) saysOnce = true;
-        yield* chunks;
-      }
+      const events = await nextEvents(reader, attempt, () => saysOnce && answer.finished);
+      if (events === undefined) break;
+      const { chunks, broken } = chunksIn(events, chunksOf);
+      if (chunks.length > 0) yield chunks;
+      if (broken !== undefined) throw broken.error;
       if (saysOnce && answer.finished) late ??= setTimeout(() => bytes.cancel(), drainMs);
     }
     throwIfStray(reader, answer, attempt);
     const finish = answer.end();
     context.received({ raw: answer.raw() });
     reading.complete = true;
-    yield finish;
+    yield [finish];
   } finally {
     clearTimeout(late);
     stop();
+    fork.release();
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.
     if (reading.complete) bytes.drain(drainMs);
     else bytes.cancel();

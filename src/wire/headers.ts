@@ -18,6 +18,11 @@ export function headerMap(headers: unknown): ReadonlyMap<string, string> {
   return map;
 }
 
+/** The headers, read only if somebody reads them: an answer has dozens, and mostly nobody does. */
+export function headersOf(headers: unknown): Iterable<readonly [string, string]> {
+  return { [Symbol.iterator]: () => headerMap(headers)[Symbol.iterator]() };
+}
+
 /** From the one a provider's support asks for to the one that at least its proxy knows. */
 const idHeaders = [
   'apim-request-id',
@@ -33,10 +38,10 @@ const idHeaders = [
 
 /** The provider's id of a request, from the headers of its answer: for its support, and for the ledger. */
 export function requestIdOf(headers: unknown): string | undefined {
-  const map = headerMap(headers);
+  const map = headers instanceof Headers ? headers : headerMap(headers);
   for (const name of idHeaders) {
     const id = map.get(name);
-    if (id !== undefined && id !== '') return id;
+    if (typeof id === 'string' && id !== '') return id;
   }
   return undefined;
 }

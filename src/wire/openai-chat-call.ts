@@ -6,8 +6,7 @@ import { parseAnswer } from './answer-text.ts';
 import { ByteReader } from './bytes.ts';
 import { answerOf } from './classify-thrown.ts';
 import { readErrorBody } from './error-body.ts';
-import { type Failures, failuresOf } from './failures.ts';
-import { headerMap, requestIdOf } from './headers.ts';
+import { type Failures, failuresOf, heard } from './failures.ts';
 import { readChatAnswer } from './openai-chat-answer.ts';
 import { answerFacts } from './openai-chat-parts.ts';
 import { type ChatBody, type ChatDialect, chatBody } from './openai-chat-request.ts';
@@ -128,12 +127,6 @@ function wireBody(body: ChatBody, stream: boolean, withUsage: boolean): ChatBody
   if (!stream) return { ...rest, stream: false };
   if (!withUsage) return { ...rest, stream: true };
   return { ...rest, stream: true, stream_options: { include_usage: true, ...(given as object | undefined) } };
-}
-
-function heard(context: Context, failures: Failures, headers: unknown): void {
-  const providerRequestId = requestIdOf(headers);
-  failures.requestId = providerRequestId;
-  context.received({ headers: headerMap(headers), ...(providerRequestId !== undefined && { providerRequestId }) });
 }
 
 function refusesStreamOptions(error: unknown): boolean {

@@ -108,8 +108,11 @@ export class ChatStream {
   /** The first choice; with `n` above 1 the others are left alone. */
   #choiceOf(chunk: Fields): Fields | undefined {
     if (!Array.isArray(chunk.choices)) return undefined;
-    const choice = chunk.choices.map(fieldsOf).find(({ index }) => index === undefined || index === 0);
-    return choice;
+    for (const value of chunk.choices) {
+      const choice = fieldsOf(value);
+      if (choice.index === undefined || choice.index === 0) return choice;
+    }
+    return undefined;
   }
 
   #keepHead(chunk: Fields): void {

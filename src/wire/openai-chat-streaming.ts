@@ -2,12 +2,19 @@ import { streamingRefused } from '../core/errors.ts';
 import { onAbort, reasonOf } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
 import type { Failures } from './failures.ts';
-import { chunksOf } from './openai-chat-answer.ts';
 import { type ChatEndpoint, chatFailures, type OpenChat, openChat, readWhole } from './openai-chat-call.ts';
 import { answerFacts } from './openai-chat-parts.ts';
 import { ChatStream } from './openai-chat-stream.ts';
+import type { SseEvent } from './sse.ts';
 import { SseReader } from './sse-reader.ts';
-import { isUnstreamed, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
+import {
+  type Batches,
+  batchesOf,
+  chunksIn,
+  isUnstreamed,
+  type StreamAttempt,
+  streamAttempt,
+} from './stream-attempt.ts';
 
 /** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
 const drainMs = 1_000;
@@ -21,56 +28,57 @@ export function streamChat(
   request: CompletionRequest,
   context: Context,
 ): AsyncIterableIterator<Chunk> {
-  return streamAttempt(context.signal, (attempt) => chunks(endpoint, request, context, attempt));
+  return streamAttempt(context.signal, (attempt) => open(endpoint, request, context, attempt));
 }
 
-async function* chunks(
+async function open(
   endpoint: ChatEndpoint,
   request: CompletionRequest,
   context: Context,
   attempt: StreamAttempt,
-): AsyncGenerator<Chunk, void, undefined> {
+): Promise<Batches> {
   const failures = chatFailures(endpoint, request);
   const { signal } = attempt;
   if (!endpoint.state.streams) throw streamingRefused(`${endpoint.name} does not stream`, { provider: endpoint.name });
   const opened = await openChat(endpoint, request, context, { stream: true, signal, failures });
-  if (await isUnstreamed(opened.bytes, opened.contentType, signal, failures)) {
-    const answer = await readWhole(opened.bytes, endpoint, signal, failures);
-    endpoint.state.streams = false;
-    context.received(answerFacts(answer.raw));
-    attempt.complete = true;
-    yield* chunksOf(answer);
-  } else yield* events(opened, new ChatStream(endpoint.model, failures), context, attempt, failures);
+  if (!(await isUnstreamed(opened.bytes, opened.contentType, signal, failures)))
+    return streamed(opened, new ChatStream(endpoint.model, failures), context, attempt, failures);
+  const answer = await readWhole(opened.bytes, endpoint, signal, failures);
+  endpoint.state.streams = false;
+  context.received(answerFacts(answer.raw));
+  attempt.complete = true;
+  return batchesOf(answer);
 }
 
-async function* events(
+async function* streamed(
   { bytes }: OpenChat,
   answer: ChatStream,
   context: Context,
   attempt: StreamAttempt,
   failures: Failures,
-): AsyncGenerator<Chunk, void, undefined> {
+): Batches {
   const reader = new SseReader(bytes);
   const { signal } = attempt;
   const stop = onAbort(signal, () => {
     if (!attempt.complete) bytes.cancel();
   });
+  let done = false;
+  const chunksOf = ({ event, data }: SseEvent): readonly Chunk[] => {
+    if (data === '[DONE]') done = true;
+    return !done && isContent(event, data) ? answer.push(data, event) : [];
+  };
   try {
-    for (let done = false; !done; ) {
-      const batch = await nextEvents(reader, answer, signal, failures);
-      if (batch === undefined) break;
-      for (const { event, data } of batch) {
-        if (data === '[DONE]') {
-          done = true;
-          break;
-        }
-        if (isContent(event, data)) yield* answer.push(data, event);
-      }
+    while (!done) {
+      const events = await nextEvents(reader, answer, signal, failures);
+      if (events === undefined) break;
+      const { chunks, broken } = chunksIn(events, chunksOf);
+      if (chunks.length > 0) yield chunks;
+      if (broken !== undefined) throw broken.error;
     }
     const finish = answer.end();
     context.received(answerFacts(answer.raw()));
     attempt.complete = true;
-    yield finish;
+    yield [finish];
   } finally {
     stop();
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.

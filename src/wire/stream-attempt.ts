@@ -1,8 +1,9 @@
 import { TransportError } from '../core/errors.ts';
 import { type Fork, forkSignal, onAbort, reasonOf } from '../core/signals.ts';
-import type { Chunk } from '../core/types.ts';
+import type { Chunk, ProviderAnswer } from '../core/types.ts';
 import type { ByteReader } from './bytes.ts';
 import type { Failures } from './failures.ts';
+import { chunksOf } from './openai-chat-answer.ts';
 
 /** One try at a stream, as the reading of it sees it. */
 export interface StreamAttempt {
@@ -12,44 +13,108 @@ export interface StreamAttempt {
   complete: boolean;
 }
 
+/** Chunks that came together. Not one by one: a generator costs as much for each chunk as reading it does. */
+export type Batches = AsyncGenerator<readonly Chunk[], void, undefined>;
+
 /**
  * A stream that can be left: nothing is sent before the first `next()`, and `return()` closes the socket at once, also while a
- * chunk is awaited. Whoever has left hears of no error any more.
+ * chunk is awaited. Whoever has left hears of no error any more. One `next()` at a time.
  */
 export function streamAttempt(
   parent: AbortSignal,
-  read: (attempt: StreamAttempt) => AsyncGenerator<Chunk, void, undefined>,
+  open: (attempt: StreamAttempt) => Promise<Batches>,
 ): AsyncIterableIterator<Chunk> {
-  let fork: Fork | undefined;
-  let attempt: StreamAttempt | undefined;
-  let left = false;
+  return new AttemptStream(parent, open);
+}
 
-  async function* guarded(): AsyncGenerator<Chunk, void, undefined> {
-    fork = forkSignal(parent);
-    attempt = { signal: fork.signal, complete: false };
-    try {
-      yield* read(attempt);
-    } catch (error) {
-      if (!left) throw error;
-    } finally {
-      fork.release();
-    }
+class AttemptStream implements AsyncIterableIterator<Chunk> {
+  readonly #parent: AbortSignal;
+  readonly #open: (attempt: StreamAttempt) => Promise<Batches>;
+  #fork: Fork | undefined;
+  #attempt: StreamAttempt | undefined;
+  #batches: Batches | undefined;
+  #batch: readonly Chunk[] = [];
+  #next = 0;
+  #over = false;
+  #left = false;
+
+  constructor(parent: AbortSignal, open: (attempt: StreamAttempt) => Promise<Batches>) {
+    this.#parent = parent;
+    this.#open = open;
   }
 
-  const generator = guarded();
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    next: () => (left ? Promise.resolve({ done: true, value: undefined }) : generator.next()),
-    return: async () => {
-      left = true;
-      // The generator hears of it only once what it awaits has come: end that. A stream that is over is left to its own end.
-      if (attempt?.complete !== true) fork?.abort(new TransportError('cancelled', 'The reader left the stream'));
-      await generator.return();
-      return { done: true, value: undefined };
-    },
-  };
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Chunk>> {
+    const chunk = this.#batch[this.#next];
+    if (chunk === undefined || this.#left) return this.#more();
+    this.#next += 1;
+    return Promise.resolve({ done: false, value: chunk });
+  }
+
+  async return(): Promise<IteratorResult<Chunk>> {
+    this.#left = true;
+    // The generator hears of it only once what it awaits has come: end that. A stream that is over is left to its own end.
+    if (this.#attempt?.complete !== true)
+      this.#fork?.abort(new TransportError('cancelled', 'The reader left the stream'));
+    await this.#batches?.return();
+    this.#end();
+    return { done: true, value: undefined };
+  }
+
+  async #more(): Promise<IteratorResult<Chunk>> {
+    try {
+      while (!this.#left && !this.#over) {
+        const { done, value } = await (this.#batches ?? (await this.#begin())).next();
+        if (done === true) this.#end();
+        else if (value[0] !== undefined) {
+          this.#batch = value;
+          this.#next = 1;
+          return { done: false, value: value[0] };
+        }
+      }
+    } catch (error) {
+      this.#end();
+      if (!this.#left) throw error;
+    }
+    return { done: true, value: undefined };
+  }
+
+  async #begin(): Promise<Batches> {
+    this.#fork = forkSignal(this.#parent);
+    this.#attempt = { signal: this.#fork.signal, complete: false };
+    this.#batches = await this.#open(this.#attempt);
+    return this.#batches;
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#fork?.release();
+  }
+}
+
+/** A whole answer as a stream. */
+export async function* batchesOf(answer: ProviderAnswer): Batches {
+  yield [...chunksOf(answer)];
+}
+
+/**
+ * The chunks of events that came together. Those that came before one that breaks the stream are still delivered: `broken` is what
+ * is to be thrown after them.
+ */
+export function chunksIn<Event>(
+  events: Iterable<Event>,
+  read: (event: Event) => Iterable<Chunk>,
+): { readonly chunks: readonly Chunk[]; readonly broken?: { readonly error: unknown } } {
+  const chunks: Chunk[] = [];
+  try {
+    for (const event of events) for (const chunk of read(event)) chunks.push(chunk);
+    return { chunks };
+  } catch (error) {
+    return { chunks, broken: { error } };
+  }
 }
 
 /**
@@ -69,10 +134,12 @@ export async function isUnstreamed(
     if (first === undefined) throw failures.of('empty_response', 'answered with an empty body');
     if (/^(?:application\/(?:problem\+)?json|text\/html)\b/i.test(contentType)) return true;
     // The type is not always told, nor always true: no event can begin like this.
-    return /^\s*[[{<]/.test(new TextDecoder().decode(first.subarray(0, 64)));
+    return /^\s*[[{<]/.test(start.decode(first.subarray(0, 64)));
   } catch (error) {
     throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
   } finally {
     stop();
   }
 }
+
+const start = new TextDecoder();

@@ -39,13 +39,14 @@ interface Question {
 /** Acme, as small as it can be: says `answerTo(prompt)`, or does what `setFault` says. */
 async function acmeServer() {
   let fault: FaultName | undefined;
-  const requests: { readonly closed: Promise<object> }[] = [];
+  const requests: { readonly requestId: string; readonly closed: Promise<object> }[] = [];
   const http = createServer(async (request, response) => {
     const left = once(response, 'close').then(() => (response.writableEnded ? {} : { closedByClientAt: Date.now() }));
-    requests.push({ closed: left });
+    const requestId = `acme-${requests.length + 1}`;
+    requests.push({ requestId, closed: left });
     http.emit('came');
     const question = (await json(request)) as Question;
-    response.setHeader('acme-request-id', `acme-${requests.length}`);
+    response.setHeader('acme-request-id', requestId);
     const key = request.headers.authorization;
     answer(response, question, fault, `Not with ${key}: ${question.turns.map(({ text }) => text).join()}`);
   });

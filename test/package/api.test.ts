@@ -2,20 +2,23 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { declarationsOf, entries, exportedNames, reachable, root } from './support.ts';
+import { codeOf, declarationsOf, entries, exportedNames, manifest, reachable, root } from './support.ts';
 
 const mandated = /^(?:p-retry|p-queue|opossum|eventemitter3|zod)(?:\/|$)/;
 
-/** The file that an entry's code begins with. */
-function codeOf(entry: string): string {
-  return declarationsOf(entry, root).replace(/\.d\.ts$/, '.js');
-}
-
 describe('the public interface', () => {
+  it('has an import path for every adapter', () => {
+    const adapters = readdirSync(join(root, 'src', 'providers')).map((file) => file.replace(/\.ts$/, ''));
+    expect(adapters.length).toBeGreaterThan(0);
+    expect(entries.filter((entry) => entry.startsWith('llm-transport/providers/'))).toEqual(
+      adapters.map((name) => `llm-transport/providers/${name}`).sort(),
+    );
+  });
+
   it('is what api.txt says: a change of it is a change of that file', async () => {
     let surface = '';
     for (const entry of entries) {
-      const values = new Set(Object.keys(await import(pathToFileURL(codeOf(entry)).href)));
+      const values = new Set(Object.keys(await import(pathToFileURL(codeOf(entry, root)).href)));
       surface += `${entry}\n`;
       for (const name of exportedNames(declarationsOf(entry, root)))
         surface += `  ${values.has(name) ? '' : 'type '}${name}\n`;
@@ -26,7 +29,7 @@ describe('the public interface', () => {
   it('declares everything that is exported', async () => {
     for (const entry of entries) {
       const declared = exportedNames(declarationsOf(entry, root));
-      const values = Object.keys(await import(pathToFileURL(codeOf(entry)).href));
+      const values = Object.keys(await import(pathToFileURL(codeOf(entry, root)).href));
       expect(values.filter((name) => !declared.includes(name))).toEqual([]);
       // `export *` would publish by accident.
       expect(declared).not.toContain('*');
@@ -50,6 +53,29 @@ describe('the public interface', () => {
       const names = [...code.matchAll(/^(?:import|export)\b[^;'"]*['"]([^'"]+)['"]/gm)].map(([, name]) => name ?? '');
       expect(names.filter((name) => !name.startsWith('.') && !allowed.test(name))).toEqual([]);
     }
+  });
+});
+
+describe('the manifest', () => {
+  const { dependencies = {}, devDependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} } = manifest(root);
+
+  it('makes every SDK an optional peer, and tests against each', () => {
+    const optional = Object.keys(peerDependenciesMeta).filter((name) => peerDependenciesMeta[name]?.optional);
+    expect(optional.sort()).toEqual(Object.keys(peerDependencies).sort());
+    expect(Object.keys(devDependencies)).toEqual(expect.arrayContaining(optional));
+    expect(Object.keys(dependencies).filter((name) => name in peerDependencies)).toEqual([]);
+  });
+
+  it('allows the versions of the SDKs that the tests run with', () => {
+    for (const [name, range] of Object.entries(peerDependencies)) {
+      const [, least] = /^>=(\d+)$/.exec(range) ?? [];
+      const [major] = manifest(join(root, 'node_modules', name)).version.split('.');
+      expect({ name, least: Number(least) <= Number(major) }).toEqual({ name, least: true });
+    }
+  });
+
+  it('depends on five packages: a sixth needs a decision', () => {
+    expect(Object.keys(dependencies).sort()).toEqual(['eventemitter3', 'opossum', 'p-queue', 'p-retry', 'zod']);
   });
 });
 

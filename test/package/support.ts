@@ -1,19 +1,55 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..', '..');
 
-/** Every import path that is public: a new file in `src/providers` is a new one, with no list to keep. */
-export const entries: readonly string[] = [
-  'llm-transport',
-  ...readdirSync(join(root, 'src', 'providers'))
-    .map((file) => `llm-transport/providers/${file.replace(/\.ts$/, '')}`)
-    .sort(),
-  'llm-transport/testing',
-];
+/** What `exports` says of a path; the names of files begin with `./`. */
+interface Target {
+  readonly types: string;
+  readonly default: string;
+}
+
+/** Every import path that is public, by `exports` and the build: a new file there is a new path, with no list to keep. */
+const targets: ReadonlyMap<string, Target> = new Map(
+  Object.entries(manifest(root).exports ?? {})
+    .flatMap(([path, target]) => (typeof target === 'string' ? [] : expand(`llm-transport${path.slice(1)}`, target)))
+    .sort(([one], [other]) => (one < other ? -1 : 1)),
+);
+
+/** Every import path that is public. */
+export const entries: readonly string[] = [...targets.keys()];
+
+/** Where the code of an entry begins, in a folder that has the package's `dist`. */
+export function codeOf(entry: string, folder: string): string {
+  return join(folder, targetOf(entry).default);
+}
+
+/** Where the declarations of an entry begin, in a folder that has the package's `dist`. */
+export function declarationsOf(entry: string, folder: string): string {
+  return join(folder, targetOf(entry).types);
+}
+
+function targetOf(entry: string): Target {
+  const target = targets.get(entry);
+  if (target === undefined) throw new Error(`${entry} is not a public path`);
+  return target;
+}
+
+/** The paths that a pattern stands for: one for each file that it fits. */
+function expand(path: string, target: Target): [string, Target][] {
+  const [before = '', after] = target.default.split('*');
+  if (after === undefined) return [[path, target]];
+  return readdirSync(join(root, before), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith(after))
+    .map((file) => file.slice(0, -after.length).replaceAll('\\', '/'))
+    .map((name) => [
+      path.replace('*', name),
+      { types: target.types.replace('*', name), default: target.default.replace('*', name) },
+    ]);
+}
 
 export interface Ran {
   readonly code: number;
@@ -21,14 +57,21 @@ export interface Ran {
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly timeoutMs?: number;
+  /** Environment variables besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs a program; one that does not end within `timeoutMs` is killed, and its code is -1. */
 export function run(
   command: string,
   args: readonly string[],
-  { cwd = root, timeoutMs = 60_000 }: { readonly cwd?: string; readonly timeoutMs?: number } = {},
+  { cwd = root, timeoutMs = 60_000, env = {} }: RunOptions = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    const options = { cwd, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024, env: environment() };
+    const options = { cwd, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024, env: { ...environment(), ...env } };
     execFile(command, [...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr });
@@ -57,14 +100,21 @@ export function tool(name: string, args: readonly string[], cwd = root): Promise
 export async function script(cwd: string, name: string, source: string): Promise<Ran> {
   const file = join(cwd, name);
   await writeFile(file, source);
-  return run(process.execPath, [file], { cwd, timeoutMs: 20_000 });
+  // Node 22.12, the oldest that is supported, warns that `require()` of a module is new; later ones do not.
+  return run(process.execPath, ['--disable-warning=ExperimentalWarning', file], { cwd, timeoutMs: 20_000 });
 }
 
 /** The fields of a package.json. */
 export function manifest(path: string): {
+  readonly name: string;
   readonly version: string;
+  readonly engines?: Readonly<Record<string, string>>;
+  readonly scripts?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
-  readonly exports?: unknown;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
+  readonly exports?: Readonly<Record<string, string | Target>>;
 } {
   return JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
 }
@@ -96,6 +146,18 @@ export async function installed(): Promise<Project> {
   };
 }
 
+/** Puts packages that are installed here into a project, as they are: what they need is found where they really are. */
+export async function link(project: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const place = join(project, 'node_modules', name);
+    await mkdir(dirname(place), { recursive: true });
+    await symlink(join(root, 'node_modules', name), place, 'junction');
+  }
+}
+
+/** What an application installs to be compiled for Node. */
+export const nodeTypes = ['@types/node', 'undici-types'];
+
 /** The folders of everything that a package needs at run time, itself not included. */
 function dependenciesOf(path: string, found = new Set<string>()): ReadonlySet<string> {
   for (const name of Object.keys(manifest(path).dependencies ?? {})) {
@@ -109,13 +171,6 @@ function dependenciesOf(path: string, found = new Set<string>()): ReadonlySet<st
 
 function ok(ran: Ran): void {
   if (ran.code !== 0) throw new Error(`npm failed (${ran.code}): ${ran.stdout}${ran.stderr}`);
-}
-
-/** Where an entry's declarations begin, in a folder that has the package's `dist`. */
-export function declarationsOf(entry: string, folder: string): string {
-  const path = entry.replace(/^llm-transport\/?/, '');
-  if (path === '') return join(folder, 'dist', 'index.d.ts');
-  return join(folder, 'dist', path.includes('/') ? `${path}.d.ts` : join(path, 'index.d.ts'));
 }
 
 /** The text of a declaration file and of all that it imports, by file; `foreign` is what is imported from other packages. */

@@ -43,6 +43,7 @@ describe('the contract suite', () => {
         "mine: says when the answer was cut at maxOutputTokens",
         "mine: answers in the shape of a schema",
         "mine: takes a picture",
+        "mine: tells the request id and the headers as soon as they are there",
         "mine: rejects when the signal was aborted before it was asked",
       ]
     `);

@@ -1,5 +1,12 @@
 import { TransportError } from '../../src/core/errors.ts';
-import type { Chunk, CompletionRequest, Context, Provider, ProviderAnswer } from '../../src/core/types.ts';
+import type {
+  Chunk,
+  CompletionRequest,
+  Context,
+  Provider,
+  ProviderAnswer,
+  ReceivedFacts,
+} from '../../src/core/types.ts';
 import type { FaultName, SimulatedProvider } from '../../src/testing/index.ts';
 
 /** Changes to a provider that is right; what is left out stays right. */
@@ -45,6 +52,13 @@ function errors(change: (error: TransportError, request: CompletionRequest) => u
       }
     },
     answer: (answer, request) => answer.catch((error) => Promise.reject(change(error as TransportError, request))),
+  };
+}
+
+/** Facts as others. */
+function facts(change: (known: ReceivedFacts) => ReceivedFacts): Flaw {
+  return {
+    ask: (request, { received, ...context }) => [request, { ...context, received: (known) => received(change(known)) }],
   };
 }
 
@@ -158,6 +172,38 @@ export const flaws: readonly Case[] = [
         return [request, context];
       },
     },
+  ],
+  ['a request id that is kept', /^tells the request id and the headers as/, facts(({ headers }) => ({ headers }))],
+  [
+    'another request id',
+    /^tells the request id and the headers as/,
+    facts((known) => ({ ...known, providerRequestId: 'mine-1' })),
+  ],
+  [
+    'headers that are kept',
+    /^tells the request id and the headers as/,
+    facts(({ providerRequestId }) => ({ providerRequestId })),
+  ],
+  [
+    'headers that are no pairs',
+    /^tells the request id and the headers as/,
+    facts((known) => ({ ...known, headers: ['retry-after: 1'] as never })),
+  ],
+  [
+    'facts that are told when all is over',
+    /^tells the request id and the headers as/,
+    {
+      ask: (request, { received, ...context }) => {
+        const later: Context['received'] = (known) => void setTimeout(() => received(known), 20);
+        return [request, { ...context, received: later }];
+      },
+    },
+  ],
+  [
+    'a refusal of which nothing is told',
+    /^tells the request id and the headers of a refusal/,
+    facts(() => ({})),
+    ['http-503'],
   ],
   ['no ear for a signal that was aborted', /^rejects when the signal was aborted before/, deaf],
   ['no ear for a signal', /^stops in the middle/, deaf, ['stall']],

@@ -24,13 +24,7 @@ import {
 import { callable } from '../../src/providers/callable.ts';
 import { openai } from '../../src/providers/openai.ts';
 import { simulated } from '../../src/testing/index.ts';
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-/** Compiles only when the type of the value is exactly `Expected`. */
-declare function exactly<Expected>(): <Given>(
-  value: Given,
-  ...wrong: Equal<Given, Expected> extends true ? [] : [never]
-) => void;
+import { exactly } from './exactly.ts';
 
 declare const client: OpenAI;
 

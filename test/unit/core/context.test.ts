@@ -12,6 +12,7 @@ import {
   watched,
   watchers,
 } from '../../../src/core/context.ts';
+import type { Context } from '../../../src/core/types.ts';
 import { aCall } from './support.ts';
 
 const tenant = contextKey('tenant', 'anonymous');
@@ -126,6 +127,11 @@ describe('a context', () => {
       transactionId: 'transaction-1',
       attempt: 1,
     });
+  });
+
+  it('that belongs to no call says so when it is asked for one', () => {
+    const stray = { get: <T>({ initial }: { initial: T }) => initial } as unknown as Context;
+    expect(() => callOf(stray)).toThrow('The context does not belong to a call');
   });
 
   it('belongs to its call, whatever values it is given', () => {

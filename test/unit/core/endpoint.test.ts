@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { watched } from '../../../src/core/context.ts';
 import { endpoint } from '../../../src/core/endpoint.ts';
-import { streamingRefused, TransportError } from '../../../src/core/errors.ts';
+import { streamingRefused, TransportError, type TransportErrorFields } from '../../../src/core/errors.ts';
 import { mapError } from '../../../src/core/reply.ts';
-import type { Chunk, Context, Provider } from '../../../src/core/types.ts';
+import type { Chunk, Context, ErrorCode, Provider } from '../../../src/core/types.ts';
 import {
   aCall,
   aHealth,
@@ -20,6 +20,8 @@ import {
 
 beforeEach(() => {
   vi.useFakeTimers();
+  // Not at zero, where a sum of two times is as good as their difference.
+  vi.advanceTimersByTime(1_000);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -171,6 +173,18 @@ describe('a streamed answer at the endpoint', () => {
     });
   });
 
+  it('counts what had come of a broken one: its text, and its reasoning', async () => {
+    const broken = async (...chunks: Chunk[]) => {
+      const { ask, call } = at({ stream: () => new Source(...chunks).end() });
+      await (await ask()).done;
+      return call.attempts[0]?.usage?.outputTokens;
+    };
+    expect(await broken(text('x'.repeat(40)))).toBe(10);
+    expect(await broken(reasoning('x'.repeat(20)))).toBe(5);
+    expect(await broken(reasoning('x'.repeat(20)), text('x'.repeat(40)))).toBe(15);
+    expect(await broken({ type: 'toolCall', toolCall: { id: '1', name: 'look', input: {} } })).toBe(0);
+  });
+
   it('stops with the reason as soon as the signal aborts, although the adapter never moves', async () => {
     const controller = new AbortController();
     const source = new Source();
@@ -182,10 +196,20 @@ describe('a streamed answer at the endpoint', () => {
     expect(source.returns).toBe(1);
   });
 
-  it('stops at once when the signal was aborted before', async () => {
-    const { ask, health } = at({ stream: () => new Source() }, { signal: AbortSignal.abort() });
+  it('stops at once when the signal was aborted before: nothing is sent', async () => {
+    const { ask, health, call } = at({ stream: () => new Source() }, { signal: AbortSignal.abort() });
     await expect(ask()).rejects.toMatchObject({ code: 'cancelled' });
     expect(health.inFlight).toBe(0);
+    expect(call.attempts).toEqual([]);
+  });
+
+  it('is not asked for when the deadline is over, although its timer is late', async () => {
+    const { ask, call, above, context } = at({ stream: () => new Source(text('a'), finish) });
+    await expect(ask(context.fork({ deadline: Date.now() }))).rejects.toMatchObject({
+      ...{ code: 'deadline_exceeded', message: 'The time for the call is over' },
+    });
+    expect(call.attempts).toEqual([]);
+    await expect(ask(above.fork({ deadline: Date.now() + 1 }))).resolves.toBeDefined();
   });
 
   it('closes the connection of an adapter when its reader leaves, and aborts its signal', async () => {
@@ -247,12 +271,53 @@ describe('a whole answer at the endpoint', () => {
     expect(seen.map(({ type }) => type)).toEqual(['attempt:start', 'attempt:answer', 'attempt:end']);
   });
 
+  it('tells its watchers that a whole answer is waited for', async () => {
+    const { ask, context } = at({});
+    const told: string[] = [];
+    await ask(
+      watched(context, { waiting: (wire) => told.push(`waiting ${wire}`), content: () => told.push('content') }),
+    );
+    expect(told).toEqual(['waiting unary', 'content']);
+  });
+
+  it.each([
+    ['no text', { text: undefined }],
+    ['no list of tool calls', { toolCalls: undefined }],
+    ['neither', { text: undefined, toolCalls: undefined }],
+  ])('is no answer with %s', async (_, fields) => {
+    const { ask } = at({ complete: async () => answer({ text: 'Hello', ...fields } as never) });
+    await expect(ask()).rejects.toMatchObject({
+      ...{ code: 'bad_response', provider: 'one', message: 'one answered with something that is no answer' },
+    });
+  });
+
+  it.each([
+    ['null', null],
+    ['without a count', { inputTokens: 1 }],
+    ['a count that is no number', { inputTokens: Number.NaN, outputTokens: 1 }],
+    ['a count without an end', { inputTokens: 1, outputTokens: Number.POSITIVE_INFINITY }],
+    ['a count below zero', { inputTokens: 1, outputTokens: 1, cachedInputTokens: -1 }],
+    ['a count of the cache that is none', { inputTokens: 1, outputTokens: 1, cacheWriteInputTokens: '1' }],
+  ])('has no usage where that is %s', async (_, usage) => {
+    const { ask, call } = at({ complete: async () => answer({ text: 'Hello', usage: usage as never }) });
+    expect(await (await ask()).done).toMatchObject({ ok: true, completion: { usage: undefined } });
+    expect(call.attempts[0]?.usageEstimated).toBe(true);
+  });
+
+  it('has the usage that it was given, zeros too', async () => {
+    const usage = { inputTokens: 0, outputTokens: 3, cachedInputTokens: 0 };
+    const { ask } = at({ complete: async () => answer({ text: 'Hello', usage }) });
+    expect(await (await ask()).done).toMatchObject({ ok: true, completion: { usage } });
+  });
+
   it('is judged as a streamed one', async () => {
     const of = (fields: Parameters<typeof answer>[0]) => at({ complete: async () => answer(fields) }).ask();
-    await expect(of({ text: '' })).rejects.toMatchObject({ code: 'empty_response' });
+    await expect(of({ text: '' })).rejects.toMatchObject({
+      ...{ code: 'empty_response', provider: 'one', message: 'one ended its answer with nothing in it' },
+    });
     await expect(of({ reasoning: 'hm' })).rejects.toMatchObject({ code: 'empty_response' });
     await expect(of({ text: 'I', finishReason: 'content_filter' })).rejects.toMatchObject({
-      ...{ code: 'content_filtered', partial: { text: 'I' } },
+      ...{ code: 'content_filtered', partial: { text: 'I' }, message: 'one refused by policy' },
     });
     await expect(of({ finishReason: 'length' })).resolves.toBeDefined();
     await expect(of({ toolCalls: [{ id: '1', name: 'n', input: {} }] })).resolves.toBeDefined();
@@ -308,6 +373,20 @@ describe('what an adapter throws', () => {
     expect((thrown as TransportError).stack).not.toContain(request.prompt);
     expect((thrown as TransportError).cause).toMatchObject({ message: 'saw [prompt]' });
     expect(health.lastError).toBe('overloaded');
+  });
+
+  it('is the reason of the abort where it throws at once since it was aborted meanwhile', async () => {
+    const controller = new AbortController();
+    const { ask } = at(
+      {
+        complete: () => {
+          controller.abort(new TransportError('deadline_exceeded', 'over'));
+          throw new DOMException('This operation was aborted', 'AbortError');
+        },
+      },
+      { signal: controller.signal },
+    );
+    await expect(ask()).rejects.toMatchObject({ code: 'deadline_exceeded', message: 'over' });
   });
 
   it('does not count a cancellation as its last error', async () => {
@@ -391,6 +470,30 @@ describe('what an adapter tells before the answer is whole', () => {
     expect(facts).toHaveLength(2);
   });
 
+  it('keeps what came with an answer, whatever else is told later', async () => {
+    const { ask } = at({
+      async *stream(_, inner) {
+        inner.received({ raw: { id: 'theirs' } });
+        inner.received({ providerRequestId: 'req_1' });
+        yield text('a');
+        yield finish;
+      },
+    });
+    expect(await (await ask()).done).toMatchObject({ ok: true, completion: { raw: { id: 'theirs' } } });
+  });
+
+  it('names the price, where that is known better than from a list', async () => {
+    const { ask, call } = at({
+      async *stream(_, inner) {
+        yield text('a');
+        inner.received({ cost: 0.25 });
+        yield finish;
+      },
+    });
+    expect(await (await ask()).done).toMatchObject({ ok: true, completion: { cost: 0.25 } });
+    expect(call.attempts[0]?.cost).toBe(0.25);
+  });
+
   it('is ignored after the end', async () => {
     let late: Context | undefined;
     const { ask, call } = at({
@@ -401,6 +504,37 @@ describe('what an adapter tells before the answer is whole', () => {
     });
     await ask();
     expect(() => late?.received({ providerRequestId: 'req_late' })).not.toThrow();
-    expect(call.attempts[0]?.providerRequestId).toBeUndefined();
+    expect(() => late?.received({ cost: 1 })).not.toThrow();
+    expect(call.attempts[0]).toMatchObject({ providerRequestId: undefined, cost: undefined });
+  });
+});
+
+describe('a time that a provider tells', () => {
+  const told = (code: ErrorCode, fields: TransportErrorFields) =>
+    at({ complete: () => Promise.reject(new TransportError(code, 'later', fields)) });
+
+  it.each(['rate_limited', 'overloaded', 'server_error'] as const)('is kept after %s', async (code) => {
+    const { ask, health, seen } = told(code, { retryAfterMs: 2_000 });
+    await ask().catch(() => {});
+    const until = Date.now() + 2_000;
+    expect(health.parkedUntil).toBe(until);
+    expect(seen).toContainEqual(expect.objectContaining({ type: 'provider:park', provider: 'one', code, until }));
+  });
+
+  it.each([
+    ['says nothing about being back', 'quota_exhausted', { retryAfterMs: 2_000 }],
+    ['tells no time', 'rate_limited', {}],
+    ["is another provider's", 'rate_limited', { provider: 'other', retryAfterMs: 2_000 }],
+  ] as const)('parks nobody when the error %s', async (_, code, fields) => {
+    const { ask, health } = told(code, fields);
+    await ask().catch(() => {});
+    expect(health.parkedUntil).toBe(0);
+  });
+
+  it('is news once', async () => {
+    const { ask, above, seen } = told('rate_limited', { retryAfterMs: 2_000 });
+    await ask().catch(() => {});
+    await ask(above).catch(() => {});
+    expect(seen.filter(({ type }) => type === 'provider:park')).toHaveLength(1);
   });
 });

@@ -5,6 +5,7 @@ import {
   failed,
   isStreamingRefused,
   OptionsError,
+  scrubbed,
   streamingRefused,
   summarise,
   TransportError,
@@ -29,6 +30,13 @@ function sdkError(): Error {
     requestBodyValues: { messages: [{ content: prompt }] },
     cause: Object.assign(new Error(`connect with ${key}`), { socket: { key }, code: 'ECONNRESET' }),
   });
+}
+
+/** What throws whatever is asked of it. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
 }
 
 /** Everything that the usual ways of printing show of a value. */
@@ -110,7 +118,7 @@ describe('a TransportError', () => {
     Object.defineProperty(Copy.prototype, Symbol.for('llm-transport.TransportError'), { value: true });
     expect(TransportError.is(new Copy('from another copy'))).toBe(true);
     expect(TransportError.is(new TransportError('closed', 'x'))).toBe(true);
-    for (const other of [new Error('x'), { code: 'closed' }, null, undefined, 'closed']) {
+    for (const other of [new Error('x'), { code: 'closed' }, null, undefined, 'closed', revoked()]) {
       expect(TransportError.is(other)).toBe(false);
     }
   });
@@ -121,6 +129,13 @@ describe('a TransportError', () => {
     expect(JSON.parse(JSON.stringify(error))).toEqual({
       ...{ name: 'TransportError', message: 'busy', code: 'overloaded', retry: 'again', blame: 'provider' },
       ...{ provider: 'one', attempts: [], cause: { name: 'TypeError', message: 'why' } },
+    });
+  });
+
+  it('has no fields in JSON that nothing is known of', () => {
+    const error = new TransportError('closed', 'x');
+    expect(error.toJSON()).toStrictEqual({
+      ...{ name: 'TransportError', message: 'x', code: 'closed', retry: 'never', blame: 'transport', attempts: [] },
     });
   });
 
@@ -135,6 +150,11 @@ describe('a TransportError', () => {
     expect(shown).not.toContain('attempts');
     expect(shown).not.toContain('undefined');
     expect(shown).not.toContain(key);
+  });
+
+  it('prints its ledger to a console when there is one', () => {
+    const error = new TransportError('timeout', 'x', { attempts: [attempt({ provider: 'slow' })] });
+    expect(inspect(error)).toContain("provider: 'slow'");
   });
 
   it('prints to a console without a stack too', () => {
@@ -168,6 +188,8 @@ describe('what is kept of a cause', () => {
   });
 
   it('is not enumerable, as the language has it', () => {
+    const error = new TransportError('internal', 'x', { cause: new Error('y') });
+    expect(Object.getOwnPropertyDescriptor(error, 'cause')).toMatchObject({ enumerable: false, configurable: true });
     expect(Object.keys(new TransportError('internal', 'x', { cause: new Error('y') }))).not.toContain('cause');
     expect('cause' in new TransportError('internal', 'x')).toBe(false);
   });
@@ -185,8 +207,12 @@ describe('what is kept of a cause', () => {
     ['an error class of its own', new (class OwnError extends Error {})('m'), { name: 'OwnError', message: 'm' }],
     ['an error with a numeric code', Object.assign(new Error('m'), { code: 7 }), { name: 'Error', message: 'm' }],
     ['a symbol', Symbol('s'), { name: 'symbol', message: 'Symbol(s)' }],
+    ['an error with an empty code', Object.assign(new Error('m'), { code: '' }), { name: 'Error', message: 'm' }],
+    ['an object of a class that is no error', new (class Thrown {})(), { name: 'Thrown', message: '' }],
+    ['an error whose name is no text', Object.assign(new Error('m'), { name: 7 }), { name: 'object', message: 'm' }],
+    ['what throws when it is looked at', revoked(), { name: 'object', message: '' }],
   ])('is a summary of %s', (_, cause, summary) => {
-    expect(summarise(cause)).toEqual(summary);
+    expect(summarise(cause)).toStrictEqual(summary);
   });
 
   it('ends at some depth, also when errors go round in a circle', () => {
@@ -201,6 +227,77 @@ describe('what is kept of a cause', () => {
     expect(summary).toMatchObject({ message: expect.stringContaining('canary') });
     expect(JSON.stringify(again)).not.toContain('canary');
     expect(summarise(summary)).toBe(summary);
+  });
+
+  it('keeps the rest of what is known when it is scrubbed anew', () => {
+    const theirs = Object.assign(new Error(prompt), { code: 'E_CODE', status: 400, requestId: 'req_1' });
+    expect(summarise(summarise(theirs), { texts: [prompt] })).toStrictEqual({
+      ...{ name: 'Error', message: '[prompt]', code: 'E_CODE', status: 400, requestId: 'req_1' },
+    });
+  });
+
+  it('is the very same when there is nothing to scrub from it', () => {
+    const summary = summarise(Object.assign(new Error('busy'), { code: 'E_CODE', cause: new Error('reset') }));
+    expect(summarise(summary, { texts: [prompt] })).toBe(summary);
+  });
+});
+
+describe('scrubbing an error', () => {
+  const known = { texts: [prompt] };
+
+  it("takes the caller's words out of its message alone", () => {
+    const cause = new TransportError('connection', 'reset');
+    const error = new TransportError('bad_response', `saw: ${prompt}`, { status: 400, cause });
+    const clean = scrubbed(error, known);
+    expect(clean).toMatchObject({ code: 'bad_response', status: 400, message: 'saw: [prompt]' });
+    expect(clean.cause).toBe(cause);
+    expect(clean.stack).not.toContain('canary');
+  });
+
+  it('takes them out of its cause alone', () => {
+    const error = new TransportError('bad_response', 'odd', { cause: new Error(prompt) });
+    expect(scrubbed(error, known)).toMatchObject({ message: 'odd', cause: { message: '[prompt]' } });
+  });
+
+  it('is the very same error when there is nothing to take out', () => {
+    const error = new TransportError('overloaded', 'busy', { cause: new Error('reset') });
+    expect(scrubbed(error, known)).toBe(error);
+  });
+
+  it('takes them out of every cause of its causes that is kept, however many there are', () => {
+    let error = new TransportError('connection', prompt);
+    for (let depth = 0; depth < 9; depth += 1) error = new TransportError('middleware', prompt, { cause: error });
+    const shown = inspect(scrubbed(error, known), { depth: 30 });
+    expect(shown).not.toContain('canary');
+    expect(shown.match(/\[prompt\]/g)?.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('looks for them once, also in a copy that says more', () => {
+    let looks = 0;
+    const counting = {
+      get texts() {
+        looks += 1;
+        return [prompt];
+      },
+    };
+    const clean = scrubbed(new TransportError('overloaded', 'busy'), counting);
+    expect(looks).toBe(1);
+    expect(scrubbed(clean, counting)).toBe(clean);
+    const more = withFields(clean, { provider: 'one' });
+    expect(scrubbed(more, counting)).toBe(more);
+    expect(looks).toBe(1);
+  });
+
+  it('looks again where a copy has another message or another cause', () => {
+    const clean = scrubbed(new TransportError('overloaded', 'busy'), known);
+    expect(scrubbed(withFields(clean, { message: prompt }), known).message).toBe('[prompt]');
+    const caused = withFields(clean, { cause: new Error(prompt) });
+    expect(scrubbed(caused, known).cause).toMatchObject({ message: '[prompt]' });
+  });
+
+  it('looks for the first time in a copy of what was never scrubbed', () => {
+    const copy = withFields(new TransportError('overloaded', prompt), { provider: 'one' });
+    expect(scrubbed(copy, known).message).toBe('[prompt]');
   });
 });
 
@@ -223,6 +320,20 @@ describe('withFields', () => {
     expect(more.stack).not.toContain('secrets');
   });
 
+  it('leaves a stack that can be written, as those do who track errors', () => {
+    const more = withFields(new TransportError('overloaded', 'busy'), { provider: 'one' });
+    more.stack = 'theirs';
+    expect(more.stack).toBe('theirs');
+    expect(Object.getOwnPropertyDescriptor(more, 'stack')).toMatchObject({ configurable: true, enumerable: false });
+  });
+
+  it('does without a stack where there is none', () => {
+    const error = new TransportError('overloaded', 'busy');
+    Object.defineProperty(error, 'stack', { value: undefined });
+    const more = withFields(error, { message: 'very busy' });
+    expect(more).toMatchObject({ message: 'very busy', stack: undefined });
+  });
+
   it('keeps the mark of a refusal to stream', () => {
     const refusal = streamingRefused('not this model');
     expect(isStreamingRefused(withFields(refusal, { provider: 'one' }))).toBe(true);
@@ -243,7 +354,7 @@ describe('other makers of errors', () => {
     const error = new TransportError('closed', 'x');
     expect(failed(error)).toBe(error);
     expect(failed(new TypeError('x'))).toMatchObject({ code: 'internal', cause: { name: 'TypeError' } });
-    expect(failed(undefined)).toMatchObject({ code: 'internal' });
+    expect(failed(undefined)).toMatchObject({ code: 'internal', message: 'An unknown error was thrown' });
   });
 
   it('OptionsError names the path, and what was expected there', () => {

@@ -8,7 +8,7 @@ describe('the estimate of a request', () => {
     expect(estimateTokens({ prompt: 'x'.repeat(40) }).input).toBe(10);
   });
 
-  it('counts every message, tools, and attachments by a flat guess', () => {
+  it('counts every message, tools with their schemas, calls of tools, and attachments by a flat guess', () => {
     const { input } = estimateTokens({
       messages: [
         { role: 'system', content: 'x'.repeat(40) },
@@ -21,9 +21,24 @@ describe('the estimate of a request', () => {
           ],
         },
       ],
-      tools: [{ name: 'look', description: 'x'.repeat(200), inputSchema: { jsonSchema: {} } }],
+      tools: [{ name: 'look', description: 'x'.repeat(194), inputSchema: { jsonSchema: {} } }],
     });
-    expect(input).toBe(10 + 10 + 2_000 + 100);
+    expect(input).toBe(10 + 10 + 2_000 + 75);
+    const called = { id: '1', name: 'look', input: { what: 'x'.repeat(1_000) } };
+    const { input: more } = estimateTokens({
+      messages: [
+        { role: 'user', content: 'x'.repeat(40) },
+        { role: 'assistant', content: '', toolCalls: [called] },
+      ],
+    });
+    expect(more).toBeGreaterThan(10 + 250);
+    expect(more).toBeLessThan(10 + 300);
+    const schema = { type: 'object', properties: { what: { description: 'x'.repeat(1_000) } } };
+    const described = estimateTokens({ prompt: '', tools: [{ name: 'look', inputSchema: { jsonSchema: schema } }] });
+    expect(described.input).toBeGreaterThan(250);
+    // One that cannot describe itself is refused later, with a reason.
+    const mute = { '~standard': { version: 1, vendor: 'x', validate: () => ({ value: 1 }) } } as const;
+    expect(estimateTokens({ prompt: '', tools: [{ name: 'look', inputSchema: mute }] }).input).toBe(26);
   });
 
   it('expects as much output as is allowed, else a usual answer', () => {

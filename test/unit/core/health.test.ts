@@ -67,6 +67,13 @@ describe("a provider's health", () => {
     expect([resets, changes]).toEqual([1, 1]);
   });
 
+  it('can forget also without a circuit', () => {
+    const { health } = aHealth();
+    health.park(Date.now() + 1_000);
+    health.reset();
+    expect(health.unavailable()).toBeUndefined();
+  });
+
   it('shows itself in a snapshot that does not change', () => {
     const { health } = aHealth();
     const snapshot = health.snapshot();
@@ -101,12 +108,14 @@ describe('a parked provider', () => {
     const until = Date.now() + 100;
     expect(health.park(until)).toBe(true);
     expect(health.park(until - 50)).toBe(false);
+    expect(health.park(until)).toBe(false);
     expect(health.parkedUntil).toBe(until);
     expect(changes).toBe(1);
     expect(health.park(until + 50)).toBe(false);
     expect(health.parkedUntil).toBe(until + 50);
     expect(changes).toBe(2);
-    vi.advanceTimersByTime(200);
+    vi.advanceTimersByTime(150);
+    expect(Date.now()).toBe(until + 50);
     expect(health.park(Date.now() + 10)).toBe(true);
   });
 });
@@ -122,6 +131,17 @@ describe('a provider in quarantine', () => {
     });
     health.setQuarantine({ ...quarantine, code: 'quota_exhausted', status: undefined, until: 0 });
     expect(health.refusal()).toMatchObject({ retryAfterMs: 0, message: expect.stringContaining('(quota_exhausted);') });
+  });
+
+  it('lets everybody know when it begins and when it is over', () => {
+    let changes = 0;
+    const { health } = aHealth(aProvider(), () => {
+      changes += 1;
+    });
+    health.setQuarantine({ ...quarantine, until: Date.now() + 1_000 });
+    expect(changes).toBe(1);
+    health.setQuarantine(undefined);
+    expect(changes).toBe(2);
   });
 
   it('can be asked once its time is over, by one at a time', () => {

@@ -8,6 +8,8 @@ const request = { prompt: 'x'.repeat(40) };
 
 beforeEach(() => {
   vi.useFakeTimers();
+  // Not at zero, where a sum of two times is as good as their difference.
+  vi.advanceTimersByTime(1_000);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -43,7 +45,11 @@ describe("an attempt's line in the ledger", () => {
       ...{ firstContentMs: 20, durationMs: 50, outcome: 'ok', model: 'm-1-2026' },
       ...{ usage: { inputTokens: 10, outputTokens: 5 }, usageEstimated: false, cost: 15 },
     });
-    expect(seen.map(({ type }) => type)).toEqual(['attempt:start', 'attempt:answer', 'attempt:end']);
+    expect(seen).toMatchObject([
+      { type: 'attempt:start', ledger: { provider: 'one', firstContentMs: undefined } },
+      { type: 'attempt:answer', ledger: { provider: 'one', firstContentMs: 20, outcome: undefined } },
+      { type: 'attempt:end', ledger: { provider: 'one', firstContentMs: 20, outcome: 'ok' } },
+    ]);
   });
 
   it('estimates the usage that the provider has not told, and says so', () => {
@@ -69,6 +75,23 @@ describe("an attempt's line in the ledger", () => {
     expect(call.attempts[0]).toMatchObject({
       ...{ outcome: 'connection', usage: { inputTokens: 10, outputTokens: 2 }, usageEstimated: true, cost: 12 },
     });
+  });
+
+  it('estimates it also where the first content had come and no text is left, or where nobody told of it', () => {
+    const answered = aLine();
+    answered.line.answered();
+    answered.line.broke('connection', '');
+    expect(answered.call.attempts[0]).toMatchObject({ usage: { inputTokens: 10, outputTokens: 0 }, cost: 10 });
+    const untold = aLine();
+    untold.line.broke('connection', 'x'.repeat(8));
+    expect(untold.call.attempts[0]).toMatchObject({ usage: { inputTokens: 10, outputTokens: 2 }, cost: 12 });
+  });
+
+  it('has the cost that the provider has named, whatever its price is', () => {
+    const { call, line } = aLine();
+    line.costs(0.5);
+    line.succeeded({ inputTokens: 10, outputTokens: 5 }, 'Hello', '');
+    expect(call.attempts[0]?.cost).toBe(0.5);
   });
 
   it('does not know the cost without a price', () => {

@@ -256,37 +256,6 @@ describe('the options of a call', () => {
 describe('the defaults', () => {
   const source = (path: string): string => readFileSync(new URL(`../../../src/${path}`, import.meta.url), 'utf8');
 
-  /** What the JSDoc of an interface says: the default of each field that has one. */
-  function documented(name: string): Record<string, string> {
-    const types = source('core/types.ts');
-    const body = types.slice(types.search(new RegExp(`export interface ${name}\\b`))).split('\n}')[0] ?? '';
-    const found = body.matchAll(/@default ([^\n]+?) \*\/\n {2}readonly (\w+)\?/g);
-    return Object.fromEntries([...found].map(([, value, field]) => [field, value]));
-  }
-
-  it.each([
-    ['RetryOptions', 'middleware/retry.ts', 3],
-    ['TimeoutOptions', 'middleware/timeout.ts', 4],
-    ['CircuitBreakerOptions', 'middleware/circuit-breaker.ts', 5],
-    ['RateLimitOptions', 'middleware/rate-limit.ts', 1],
-  ])('of %s are in the code as they are in its JSDoc', (name, path, count) => {
-    const defaults = Object.entries(documented(name));
-    expect(defaults).toHaveLength(count);
-    const code = source(path);
-    for (const [field, value] of defaults) expect(code).toMatch(new RegExp(`\\b${field} = ${value}[,; ]`));
-  });
-
-  it('of a transport and of a call are in the code as they are in their JSDoc', () => {
-    const code = source('transport.ts');
-    expect(documented('TransportOptions')).toEqual({ route: 'priority()', hedge: 'false' });
-    expect(code).toContain('options.route ?? priority()');
-    expect(documented('CallOptions')).toEqual({ transactionId: 'a random UUID', priority: "'default'" });
-    expect(code).toContain('options.transactionId ?? randomUUID()');
-    expect(code).toContain("options.priority ?? 'default'");
-    expect(documented('CompletionRequest')).toEqual({ stream: 'false' });
-    expect(documented('ResumeOptions')).toEqual({ mode: "'error'" });
-  });
-
   it('of the back-off are in the code as they are in their JSDoc', () => {
     const code = source('control/backoff.ts');
     for (const [, value, field] of code.matchAll(/@default ([^\n]+?) \*\/\n {2}readonly (\w+)\?/g))

@@ -94,6 +94,19 @@ describe('when a pump is answered', () => {
     expect(told.ends).toEqual([{ error: empty }]);
   });
 
+  it('tells nobody who does not want to know', async () => {
+    const ends: unknown[] = [];
+    const source = new Source();
+    for (let n = 0; n < 70; n += 1) source.push(text(kilobyte));
+    const pump = new Pump(source, { settled: (end) => ends.push(end) });
+    pump.map((chunk) => (chunk.type === 'reasoning' ? undefined : chunk));
+    pump.start();
+    for (let n = 0; n < 5; n += 1) await flush();
+    source.push(reasoning('hm'), finish);
+    expect((await readAll(pump)).text).toBe(kilobyte.repeat(70));
+    expect(ends).toHaveLength(1);
+  });
+
   it('judges the whole answer, and knows whether raw items passed', async () => {
     const judged: [ProviderAnswer, boolean][] = [];
     const toolCall = { id: '1', name: 'look', input: {} };
@@ -165,6 +178,15 @@ describe('reading ahead', () => {
     expect(source.pulls).toBe(128);
   });
 
+  it('counts the words of reasoning as those of the answer', async () => {
+    const source = new Source();
+    for (let n = 0; n < 200; n += 1) source.push(reasoning(kilobyte));
+    const { pump } = pumpOf(source);
+    pump.start();
+    for (let n = 0; n < 5; n += 1) await flush();
+    expect(source.pulls).toBe(64);
+  });
+
   it('counts what is there, not what has passed: a reader that keeps up never pauses it', async () => {
     const source = new Source();
     const { pump, told } = pumpOf(source);
@@ -201,6 +223,19 @@ describe('reading ahead', () => {
     await flush();
     expect(told.ends[0]?.answer?.text).toBe('ab');
     expect((await readAll(pump)).chunks).toEqual([]);
+  });
+
+  it('drains what nobody has read and what is to come, however long it is', async () => {
+    const source = new Source();
+    for (let n = 0; n < 100; n += 1) source.push(text(kilobyte));
+    source.push(finish);
+    const { pump, told } = pumpOf(source);
+    pump.start();
+    for (let n = 0; n < 5; n += 1) await flush();
+    expect(told.paused).toBe(1);
+    pump.drain();
+    for (let n = 0; n < 5; n += 1) await flush();
+    expect(told.ends[0]?.answer?.text).toBe(kilobyte.repeat(100));
   });
 
   it('asks for one chunk at a time, however many readers wait', async () => {
@@ -247,7 +282,10 @@ describe('how a pump ends', () => {
     pump.start();
     const { text: read, error } = await readAll(pump);
     expect(read).toBe('ab');
-    expect(error).toMatchObject({ code: 'truncated', partial: { text: 'ab', reasoning: 'hm', toolCalls: [] } });
+    expect(error).toMatchObject({
+      ...{ code: 'truncated', message: 'The answer ended without its terminal event' },
+      partial: { text: 'ab', reasoning: 'hm', toolCalls: [] },
+    });
     expect(told.ends).toEqual([{ error }]);
   });
 
@@ -291,6 +329,40 @@ describe('how a pump ends', () => {
     const { pump } = pumpOf(new Source(text('a')).fail(new TransportError('connection', 'reset', { partial })));
     pump.start();
     expect((await readAll(pump)).error).toMatchObject({ partial });
+  });
+
+  it('has a partial answer also when nothing but a tool call, or reasoning, had come', async () => {
+    const toolCall = { id: '1', name: 'look', input: {} };
+    const called = pumpOf(new Source({ type: 'toolCall', toolCall }).end());
+    called.pump.start();
+    expect((await readAll(called.pump)).error).toMatchObject({ partial: { text: '', toolCalls: [toolCall] } });
+    const thought = pumpOf(new Source(reasoning('hm')).end());
+    thought.pump.start();
+    expect((await readAll(thought.pump)).error).toMatchObject({ partial: { text: '', reasoning: 'hm' } });
+  });
+
+  it('says what had come so far, which does not grow afterwards', async () => {
+    const toolCall: Chunk = { type: 'toolCall', toolCall: { id: '1', name: 'look', input: {} } };
+    const source = new Source(toolCall);
+    const { pump } = pumpOf(source);
+    pump.start();
+    await flush();
+    const { partial } = pump;
+    source.push(toolCall, text('a'));
+    await flush();
+    expect(partial).toEqual({ text: '', reasoning: undefined, toolCalls: [toolCall.toolCall] });
+    expect(pump.partial.toolCalls).toHaveLength(2);
+  });
+
+  it('ends, whatever is wrong with an error', async () => {
+    const { pump, told } = pumpOf(new Source().fail(broken), {
+      clean: () => {
+        throw new RangeError('in the cleaning');
+      },
+    });
+    pump.start();
+    expect((await readAll(pump)).error).toMatchObject({ code: 'internal', cause: { name: 'RangeError' } });
+    expect(told.ends).toHaveLength(1);
   });
 
   it('has no partial answer when nothing had come', async () => {
@@ -433,7 +505,9 @@ describe('leaving a pump', () => {
     expect(await pump.return()).toEqual({ done: true, value: undefined });
     expect(await next).toEqual({ done: true, value: undefined });
     expect(source.returns).toBe(1);
-    expect(told.ends[0]?.error?.code).toBe('cancelled');
+    expect(told.ends[0]?.error).toMatchObject({
+      ...{ code: 'cancelled', message: 'The reader left the stream before its end' },
+    });
   });
 
   it('gives nothing any more, no error either', async () => {
@@ -499,6 +573,49 @@ describe('changing what passes', () => {
     await flush();
     pump.map(upper);
     expect(told.content).toBe(1);
+  });
+
+  it('tells of content that is left out or made empty, but not of a finish: it has come all the same', async () => {
+    for (const change of [() => undefined, (chunk: Chunk) => (chunk.type === 'text' ? text('') : undefined)]) {
+      const source = new Source();
+      const { pump, told, answered } = pumpOf(source);
+      pump.start();
+      pump.map(change);
+      source.push(text('a'), text('b'));
+      await flush();
+      expect([told.content, answered()]).toEqual([2, 'no']);
+      source.push(text(''), finish);
+      await flush();
+      expect(told.content).toBe(2);
+      expect(pump.partial.text).toBe('');
+    }
+  });
+
+  it('keeps the tool calls that had come, once', async () => {
+    const toolCall = { id: '1', name: 'look', input: {} };
+    const source = new Source({ type: 'toolCall', toolCall });
+    const { pump, told } = pumpOf(source);
+    pump.start();
+    await flush();
+    pump.map(upper);
+    source.push(finish);
+    await flush();
+    expect(told.ends[0]?.answer?.toolCalls).toEqual([toolCall]);
+  });
+
+  it('asks no further change what to make of a chunk that one has left out', async () => {
+    const source = new Source();
+    const { pump } = pumpOf(source);
+    const seen: string[] = [];
+    pump.start();
+    pump.map((chunk) => (chunk.type === 'reasoning' ? undefined : chunk));
+    pump.map((chunk) => {
+      seen.push(chunk.type);
+      return chunk;
+    });
+    source.push(reasoning('hm'), text('a'), finish);
+    expect((await readAll(pump)).text).toBe('a');
+    expect(seen).toEqual(['text', 'finish']);
   });
 
   it('is too late once something was read, or when all is over', async () => {

@@ -26,6 +26,10 @@ describe('credentials in a text', () => {
     ['Cohere: letters and digits', 'aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7k'],
     ['a UUID', '123e4567-e89b-12d3-a456-426614174000'],
     ['a JSON web token', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-def_ghi'],
+    ['Slack', 'xoxb-abcdefghij'],
+    ['letters alone that keep changing their case', 'aBcDeFgHiJkLmNoPqRsTuVwXyZaBcD'],
+    ['the same with a longer run of either', 'ABcdEfgHIjklMNopQRstUVwxYZabCDefGH'],
+    ['a long run of letters and digits with slashes', 'abc/def+0123456789/ghiJKLmno=='],
   ])('are taken out by their look: %s', (_, key) => {
     for (const message of [`Incorrect value ${key}.`, `{"detail":"no such thing: '${key}'"}`, key, `(${key})`]) {
       const clean = scrub(message);
@@ -48,6 +52,12 @@ describe('credentials in a text', () => {
     ['Cookie: session=hunter22', 'hunter22'],
     ['proxy http://user:hunter22@proxy.local:8080 refused', 'hunter22'],
     ['Incorrect API key provided: hunter22.', 'hunter22'],
+    ['Sent with Bearer   hunter2hunter', 'hunter2'],
+    ['Sent with bearer abc.~+/=', 'abc.'],
+    ['api key  :  "hunter22"', 'hunter22'],
+    ['authorization: Bearer  hunter22', 'hunter22'],
+    ['the api key  provided: hunter22', 'hunter22'],
+    ['secrets was: hunter22, token is (hunter23)', 'hunter2'],
   ])('are taken out by what introduces them: %s', (message, secret) => {
     expect(scrub(message)).not.toContain(secret);
   });
@@ -58,8 +68,21 @@ describe('credentials in a text', () => {
     for (const form of forms) expect(scrub(`saw ${form} there`, { secrets: [secret] })).toBe('saw [redacted] there');
   });
 
+  it('are taken out where they are part of a user name and password in base64', () => {
+    const basic = Buffer.from('api:hunter22').toString('base64');
+    expect(scrub(`saw ${basic}`, { secrets: ['hunter22'] })).not.toContain(basic);
+  });
+
+  it('are too common to be taken out when they have less than four characters', () => {
+    const secrets = ['abc', 'abcd'];
+    expect(scrub('saw abcd and abc there', { secrets })).toBe('saw [redacted] and abc there');
+  });
+
   it('leaves sentences as they are', () => {
     for (const sentence of [
+      'Sent with bearer in it, or basic auth.',
+      'This is theAntidisestablishmentarianismOfThings in one word.',
+      'see https://example.com/docs/a: b@c',
       'gpt-5.5 is overloaded (503): try again in 20 s',
       'The model `claude-sonnet-5` does not exist or you do not have access to it.',
       "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
@@ -72,7 +95,17 @@ describe('credentials in a text', () => {
   });
 
   it('keeps it short', () => {
-    expect(scrub('word '.repeat(10_000)).length).toBeLessThanOrEqual(501);
+    const just = 'word '.repeat(100);
+    expect(just).toHaveLength(500);
+    expect(scrub(just)).toBe(just);
+    expect(scrub(`${just}x`)).toBe(`${just}…`);
+    expect(scrub('word '.repeat(10_000))).toBe(`${just}…`);
+  });
+
+  it('looks at the beginning only of what is very long', () => {
+    const run = 'word1'.repeat(1_000);
+    expect(scrub(`${run} and so on`)).toBe('[redacted]');
+    expect(scrub(`${run.slice(0, 1_900)} and so on`)).toBe('[redacted] and so on');
   });
 });
 
@@ -115,7 +148,7 @@ describe('the words of a prompt in a text', () => {
     expect(scrub(message, known)).toBe(message);
   });
 
-  it('are found anywhere in a very long prompt', () => {
+  it('are found anywhere in a very long prompt', { tags: ['load'] }, () => {
     const filler = Array.from({ length: 60_000 }, (_, n) => `word${n * 7919}`).join(' ');
     for (const at of [0, 250_000, 400_000]) {
       const long = `${filler.slice(0, at)} ${prompt} ${filler.slice(at)}`;
@@ -125,7 +158,9 @@ describe('the words of a prompt in a text', () => {
     }
   });
 
-  it('are looked for in a time that grows with the prompt and no faster, also when it repeats itself', () => {
+  it('are looked for in a time that grows with the prompt and no faster, also when it repeats itself', {
+    tags: ['load'],
+  }, () => {
     // The worst for a search of repeats: every run of the prompt is everywhere in the message. Quadratic, this takes minutes.
     for (const unit of ['a', 'ab', 'na na ', '.    \n']) {
       const clean = scrub(unit.repeat(5_000), { texts: [unit.repeat(400_000), unit.repeat(10_000)] });
@@ -136,9 +171,28 @@ describe('the words of a prompt in a text', () => {
 
 describe('textsOf', () => {
   it('finds every string of some length, however deep, once around every circle', () => {
-    const value: Record<string, unknown> = { a: 'hello', b: [{ c: 'world' }, 'abc', 7, null], d: new Uint8Array(8) };
+    const value: Record<string, unknown> = {
+      ...{ a: 'hello', nothing: null, missing: undefined, count: 7, d: Buffer.from('bytes') },
+      b: [{ c: 'world' }, 'abc', null, 'four'],
+    };
     value.self = value;
-    expect(textsOf(value)).toEqual(['hello', 'world']);
+    value.last = 'the end';
+    expect(textsOf(value)).toEqual(['hello', 'world', 'four', 'the end']);
+  });
+
+  it('leaves names out, which an error should keep', () => {
+    expect(textsOf({ model: 'gpt-5.5', role: 'user', type: 'text', text: 'hello', name: 'look' })).toEqual([
+      ...['hello', 'look'],
+    ]);
+  });
+
+  it('has what it found before something threw', () => {
+    const thrower = {
+      get b(): never {
+        throw new Error('in a getter');
+      },
+    };
+    expect(textsOf(['hello', thrower, 'world'])).toEqual(['hello']);
   });
 
   it('stops at a limit', () => {

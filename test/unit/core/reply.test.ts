@@ -41,6 +41,18 @@ describe('replyFrom', () => {
     expect(chunks.map(({ type }) => type)).toEqual(['finish']);
   });
 
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'Hello'],
+    ['no text', { toolCalls: [] }],
+    ['no tool calls', { text: 'Hello' }],
+  ])('refuses what is no completion: %s', (_, completion) => {
+    expect(() => replyFrom(completion as never)).toThrow(
+      new TypeError('replyFrom expects a completion, with its text and its toolCalls'),
+    );
+  });
+
   it('can be read more than once', async () => {
     const { chunks } = replyFrom(completionOf());
     expect((await readAll(chunks)).text).toBe('Hello');
@@ -54,6 +66,19 @@ describe('mapChunks', () => {
     const reply = mapChunks(replyFrom(completion), shout);
     expect(await reply.done).toEqual({ ok: true, completion: { ...completion, text: 'HELLO' } });
     expect((await readAll(reply.chunks)).text).toBe('HELLO');
+  });
+
+  it('changes how a whole answer ends', async () => {
+    const usage = { inputTokens: 7, outputTokens: 8 };
+    const ending: Chunk = { type: 'finish', finishReason: 'length', usage, model: 'm-2' };
+    const reply = mapChunks(replyFrom(completionOf()), (chunk) => (chunk.type === 'finish' ? ending : chunk));
+    expect(await reply.done).toMatchObject({
+      completion: { text: 'Hello', finishReason: 'length', usage, model: 'm-2' },
+    });
+    const odd = mapChunks(replyFrom(completionOf()), (chunk) =>
+      chunk.type === 'text' ? { type: 'raw', value: 1 } : chunk,
+    );
+    expect(await odd.done).toMatchObject({ completion: { text: '', finishReason: 'stop', model: 'm-1' } });
   });
 
   it('leaves out of a whole answer what is not returned', async () => {
@@ -107,7 +132,10 @@ describe('mapChunks', () => {
       throw new TypeError('a bug');
     };
     expect(() => mapChunks(replyFrom(completionOf()), bug)).toThrow(
-      expect.objectContaining({ code: 'middleware', cause: expect.objectContaining({ name: 'TypeError' }) }),
+      expect.objectContaining({
+        ...{ code: 'middleware', message: 'What mapChunks was given threw' },
+        cause: expect.objectContaining({ name: 'TypeError' }),
+      }),
     );
     const unhandled = await unhandledIn(async () => {
       const source = new Source();
@@ -117,6 +145,16 @@ describe('mapChunks', () => {
       expect(await outcome).toMatchObject({ ok: false, error: { code: 'middleware' } });
     });
     expect(unhandled).toEqual([]);
+  });
+});
+
+describe('mapChunks with a change that throws a TransportError', () => {
+  it('passes it as it is', () => {
+    const refusal = new TransportError('budget_exceeded', 'too many words');
+    const refuse = (): Chunk => {
+      throw refusal;
+    };
+    expect(() => mapChunks(replyFrom(completionOf()), refuse)).toThrow(refusal);
   });
 });
 

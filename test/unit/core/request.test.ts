@@ -33,6 +33,7 @@ describe('the words of a request', () => {
     };
     expect(wordsOf(request)).toEqual(['one', 'two', 'three', '{"city":"four"}', 'five']);
     expect(wordsOf({ prompt: 'Hi' })).toEqual(['Hi']);
+    expect(wordsOf({ messages: [{ role: 'assistant', content: 'no tools' }] })).toEqual(['no tools']);
   });
 
   it('do without the input of a tool call that has none', () => {
@@ -60,11 +61,25 @@ describe('the JSON Schema of a schema', () => {
     expect(jsonSchemaOf({ schema: person, jsonSchema })).toBe(jsonSchema);
   });
 
+  it('is asked for in the dialect that providers take', () => {
+    const asked: unknown[] = [];
+    const input = (options: object) => {
+      asked.push(options);
+      return { type: 'string' };
+    };
+    expect(jsonSchemaOf({ '~standard': { jsonSchema: { input } } } as never)).toEqual({ type: 'string' });
+    expect(asked).toEqual([{ target: 'draft-2020-12' }]);
+  });
+
   it.each([
-    ['that does not describe itself', { '~standard': { version: 1, vendor: 'x', validate: () => ({}) } } as const],
-    ['that describes itself as nothing', { '~standard': { jsonSchema: { input: () => undefined } } }],
-    ['that throws when it tries', z.object({ at: z.date() })],
-  ])('is refused, naming the path, for one %s', (_, schema) => {
+    ['that does not describe itself', { '~standard': { version: 1, vendor: 'x', validate: () => ({}) } }, undefined],
+    ['that describes no input', { '~standard': { jsonSchema: {} } }, undefined],
+    ['that describes itself as nothing', { '~standard': { jsonSchema: { input: () => undefined } } }, undefined],
+    ['that describes itself as null', { '~standard': { jsonSchema: { input: () => null } } }, undefined],
+    ['that describes itself as a text', { '~standard': { jsonSchema: { input: () => 'text' } } }, undefined],
+    ['that is wrapped without a description', { schema: person, jsonSchema: undefined }, undefined],
+    ['that throws when it tries', z.object({ at: z.date() }), { name: 'Error' }],
+  ])('is refused, naming the path, for one %s', (_, schema, cause) => {
     let error: unknown;
     try {
       jsonSchemaOf(schema as never, 'tools[0].inputSchema');
@@ -76,5 +91,10 @@ describe('the JSON Schema of a schema', () => {
       code: 'invalid_request',
       message: expect.stringContaining('tools[0].inputSchema: expected a schema that can describe itself'),
     });
+    expect((error as TransportError).cause).toEqual(cause && expect.objectContaining(cause));
+  });
+
+  it('is that of `schema`, unless told otherwise', () => {
+    expect(() => jsonSchemaOf({ schema: person } as never)).toThrow(/^schema: expected/);
   });
 });

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
-import { forkSignal, onAbort, raceAbort, reasonOf } from '../../../src/core/signals.ts';
+import {
+  abandoned,
+  cancellation,
+  forkSignal,
+  isAbandoned,
+  onAbort,
+  raceAbort,
+  reasonOf,
+} from '../../../src/core/signals.ts';
 import { flush, listenersOf, unhandledIn } from './support.ts';
 
 const late = new TransportError('deadline_exceeded', 'late');
@@ -22,6 +30,50 @@ describe('why a signal was aborted', () => {
       code: 'cancelled',
       cause: { message: 'user left' },
     });
+  });
+
+  it('is told in words, with the cause where the reason is more than the abort itself', () => {
+    expect(reasonOf(AbortSignal.abort()).message).toBe('The call was cancelled');
+    expect(reasonOf(AbortSignal.abort(new DOMException('30 s are over', 'TimeoutError'))).cause).toMatchObject({
+      name: 'TimeoutError',
+      message: '30 s are over',
+    });
+    // Not the platform's own: somebody has something to say.
+    const theirs = Object.assign(new Error('the user has left'), { name: 'AbortError' });
+    expect(reasonOf(AbortSignal.abort(theirs)).cause).toMatchObject({ message: 'the user has left' });
+  });
+});
+
+describe("a caller's abort", () => {
+  it('is a cancellation, and nothing more when nothing more was said', () => {
+    const error = cancellation(AbortSignal.abort());
+    expect(error).toMatchObject({ code: 'cancelled', message: 'The call was cancelled' });
+    expect(error.cause).toBeUndefined();
+  });
+
+  it("is one also when its reason is another call's error, which is then the cause", () => {
+    expect(cancellation(AbortSignal.abort(late))).toMatchObject({
+      code: 'cancelled',
+      message: 'The call was cancelled',
+      cause: late,
+    });
+  });
+
+  it('keeps the cancellation of another call as it is', () => {
+    const other = new TransportError('cancelled', 'The reader has left');
+    expect(cancellation(AbortSignal.abort(other))).toBe(other);
+  });
+});
+
+describe('an attempt whose call is over', () => {
+  it('is told from one that was cancelled', () => {
+    const error = abandoned();
+    expect(error).toMatchObject({ code: 'cancelled', message: 'The call was over before this attempt was' });
+    expect(isAbandoned(AbortSignal.abort(error))).toBe(true);
+    expect(isAbandoned(AbortSignal.abort(late))).toBe(false);
+    expect(isAbandoned(AbortSignal.abort('left'))).toBe(false);
+    expect(isAbandoned(AbortSignal.abort(null))).toBe(false);
+    expect(isAbandoned(new AbortController().signal)).toBe(false);
   });
 });
 

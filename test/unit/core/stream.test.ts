@@ -139,6 +139,18 @@ describe('leaving the text of a stream', () => {
     expect(await next).toEqual({ done: true, value: undefined });
   });
 
+  it('says that this was the end, as an iterator does that can be iterated itself', async () => {
+    const pieces = streamOf(new Source(text('a'), text('b'), finish)).text[Symbol.asyncIterator]();
+    const read: string[] = [];
+    for await (const piece of pieces as AsyncIterableIterator<string>) {
+      read.push(piece);
+      break;
+    }
+    expect(read).toEqual(['a']);
+    expect(await pieces.return?.()).toEqual({ done: true, value: undefined });
+    expect(await pieces.next()).toEqual({ done: true, value: undefined });
+  });
+
   it('lets go of the source before anything was read', async () => {
     const source = new Source(text('a'));
     await streamOf(source).text[Symbol.asyncIterator]().return?.();

@@ -529,7 +529,7 @@ describe('whatever happens', () => {
     expect(opened.mock.calls.length).toBeGreaterThan(500);
   });
 
-  it('calls end when a circuit opens and closes over their heads', async () => {
+  it('calls end when a circuit opens and closes over their heads', { tags: ['load'] }, async () => {
     const random = randomFrom(5);
     const a = simulated({
       name: 'a',

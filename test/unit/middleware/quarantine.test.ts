@@ -29,7 +29,9 @@ const grounds = {
 describe.each(Object.entries(grounds))('%s', (name, code) => {
   const fault = name as FaultName;
 
-  it('from cold: at most two requests are in flight until the first verdict, and none after, for a thousand calls', async () => {
+  it('from cold: at most two requests are in flight until the first verdict, and none after, for a thousand calls', {
+    tags: ['load'],
+  }, async () => {
     const a = simulated({ name: 'a', fault });
     const llm = transport({ providers: [a] });
     const results = await allSettled(Array.from({ length: 1_000 }, () => llm.complete(hello)));
@@ -39,7 +41,7 @@ describe.each(Object.entries(grounds))('%s', (name, code) => {
     expect(llm.health()[0]).toMatchObject({ quarantined: true, circuit: 'closed', lastError: code });
   });
 
-  it('with a backup, a thousand calls are answered by it', async () => {
+  it('with a backup, a thousand calls are answered by it', { tags: ['load'] }, async () => {
     const [a, b] = [simulated({ name: 'a', fault, words: 2 }), simulated({ name: 'b', words: 2, firstTokenMs: 100 })];
     const llm = transport({ providers: [a, b] });
     const results = await allSettled(Array.from({ length: 1_000 }, () => llm.complete(hello)));

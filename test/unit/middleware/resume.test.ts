@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { TransportError } from '../../../src/core/errors.ts';
+import type { CompletionRequest } from '../../../src/core/types.ts';
+import { resume } from '../../../src/middleware/resume.ts';
 import { answerTo, simulated } from '../../../src/testing/index.ts';
+import { aContext, foreignReply, Source } from '../core/support.ts';
 import { broken, flush, kept, readAll, requestsAt, transport, virtualTime } from './support.ts';
 
 virtualTime();
@@ -22,6 +26,7 @@ describe('resume, in mode error', () => {
       code: 'stream_interrupted',
       retry: 'never',
       provider: 'a',
+      message: expect.stringMatching(/^The stream broke after it was answered: \S/),
       partial: { text, toolCalls: [] },
       cause: { code },
     });
@@ -59,5 +64,32 @@ describe('resume, in mode error', () => {
     const { text, error } = await kept(readAll(stream));
     expect(error).toMatchObject({ code: 'connection', partial: { text } });
     expect(await broken(stream.completion)).toMatchObject({ code: 'connection' });
+  });
+
+  /** The layer alone, over a reply whose chunks break with an error. */
+  const over = async (request: CompletionRequest, error: TransportError) => {
+    const source = new Source();
+    const { reply } = foreignReply(source);
+    const handler = resume()(async () => reply, { provider: undefined, onClose: () => {} });
+    const passed = await handler(request, aContext());
+    source.fail(error);
+    return { reply, passed };
+  };
+
+  it('says that nothing had come where nothing had', async () => {
+    const error = new TransportError('connection', 'reset', { provider: 'a', status: 502, retryAfterMs: 5 });
+    const { passed } = await over({ ...hello, stream: true }, error);
+    expect(await passed.done).toMatchObject({
+      error: {
+        ...{ code: 'stream_interrupted', message: 'The stream broke after it was answered: reset' },
+        ...{ provider: 'a', status: 502, retryAfterMs: 5, cause: error },
+        partial: { text: '', toolCalls: [], reasoning: undefined },
+      },
+    });
+  });
+
+  it('touches nothing of a unary call', async () => {
+    const { reply, passed } = await over(hello, new TransportError('connection', 'reset'));
+    expect(passed).toBe(reply);
   });
 });

@@ -119,7 +119,7 @@ describe('an error that only another provider can help with', () => {
     expect(provider).toBe('c');
   });
 
-  it('costs no quota: a thousand fail-overs at once are all made', async () => {
+  it('costs no quota: a thousand fail-overs at once are all made', { tags: ['load'] }, async () => {
     const a = simulated({ name: 'a', fault: 'context-length', words: 2 });
     const b = simulated({ name: 'b', words: 2, firstTokenMs: 1_000 });
     const llm = transport({ providers: [a, b] });
@@ -408,7 +408,9 @@ describe('the quota', () => {
     expect(quota.left).toBe(500);
   });
 
-  it('lets a call wait until others have filled it, and the round goes on where it was', async () => {
+  it('lets a call wait until others have filled it, and the round goes on where it was', {
+    tags: ['load'],
+  }, async () => {
     const [a, b] = [simulated({ name: 'a', words: 2 }), simulated({ name: 'b', words: 2, firstTokenMs: 500 })];
     const llm = transport({ providers: [a, b] });
     await kept(llm.complete(hello));

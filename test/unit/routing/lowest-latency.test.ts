@@ -41,8 +41,13 @@ describe('lowestLatency', () => {
     expect(shares['4']).toBeCloseTo(1 / 6, 1);
   });
 
-  it('asks one that is not known first, one attempt at a time', () => {
-    expect(choices(lowestLatency(), candidates(fast, {}), 2)).toEqual(['2', '2']);
+  it('asks one that is not known first, and once: one that never answers is no better than a slow one', () => {
+    const strategy = lowestLatency();
+    const never = candidates(fast, {});
+    expect(choices(strategy, never, 400)).toEqual(['2', ...Array(399).fill('1')]);
+    // It is found again all the same.
+    vi.advanceTimersByTime(100_000);
+    expect(choices(strategy, never, 3)).toEqual(['2', '1', '1']);
     expect(choices(lowestLatency(), candidates({ ...fast, inFlight: 40 }, { inFlight: 1 }), 2)).toEqual(['1', '1']);
     // Of two of whom nothing is known, the one with less to do.
     expect(choices(lowestLatency(), candidates({ inFlight: 2 }, { inFlight: 1 }), 2)).toEqual(['2', '2']);

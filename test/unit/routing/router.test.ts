@@ -155,8 +155,8 @@ describe('a prompt that is too long', () => {
 
   const refusing = (limit: number): Partial<Provider> => ({
     stream: undefined,
-    complete: async ({ prompt = '' }) => {
-      if (prompt.length <= limit) return answer({ text: 'x' });
+    complete: async ({ prompt }) => {
+      if (prompt !== undefined && prompt.length <= limit) return answer({ text: 'x' });
       throw new TransportError('context_length_exceeded', 'too long', { provider: '1' });
     },
   });
@@ -177,6 +177,25 @@ describe('a prompt that is too long', () => {
     expect((await ask({ tried: new Set(['2']), last: '2' }, long)).provider).toBe('1');
     await flush();
     expect((await ask({}, long)).provider).toBe('1');
+  });
+
+  it('teaches nothing when it cannot have been the length, or nobody can tell how long it was', async () => {
+    const { ask, health } = over([refusing(-1), {}]);
+    await thrownBy(ask({}, { prompt: 'x'.repeat(3_900) }));
+    const picture = { type: 'image', image: 'https://x/y.png' } as const;
+    await thrownBy(ask({}, { messages: [{ role: 'user', content: [picture, { type: 'text', text: long.prompt }] }] }));
+    expect(health('1').limitsLength).toBe(false);
+    await thrownBy(ask({}, { messages: [{ role: 'user', content: long.prompt }] }));
+    expect(health('1').limitsLength).toBe(true);
+  });
+
+  it('is not held against a model for ever', async () => {
+    const { ask } = over([refusing(2_000), {}]);
+    await thrownBy(ask({}, long));
+    vi.advanceTimersByTime(599_000);
+    expect((await ask({}, long)).provider).toBe('2');
+    vi.advanceTimersByTime(2_000);
+    await thrownBy(ask({}, long));
   });
 
   it('teaches nothing when nothing was sent', async () => {
