@@ -21,7 +21,10 @@ const adapters = await Promise.all(
 );
 
 /** What the core entry exports, but one. */
-const allBut = (left: string): string => Object.keys(exported).filter((name) => name !== left).join(', ');
+const allBut = (left: string): string =>
+  Object.keys(exported)
+    .filter((name) => name !== left)
+    .join(', ');
 
 export default [
   { ...measured, name: 'everything', path: core, limit: '57 kB' },
