@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
 import { longestTimerMs, MovableTimer, now, sleep } from '../../../src/core/time.ts';
@@ -23,7 +24,7 @@ describe('sleep', () => {
     expect(awake).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(awake).toBe(true);
-    expect(listeners()).toBe(0);
+    expect([listeners(), getEventListeners(signal, 'abort').length]).toEqual([0, 0]);
   });
 
   it('rejects with the reason when the signal aborts, and its timer is gone', async () => {
@@ -69,6 +70,25 @@ describe('a movable timer', () => {
     set.mockRestore();
     await vi.advanceTimersByTimeAsync(1_000);
     expect(fired).toEqual([150]);
+  });
+
+  it('costs no new Node timer when it is armed for the same moment', () => {
+    const { timer: one } = timer();
+    one.arm(100);
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    one.arm(100);
+    expect(set).not.toHaveBeenCalled();
+    set.mockRestore();
+    one.stop();
+  });
+
+  it('is not a millisecond early, when it was moved by one', async () => {
+    const { timer: one, fired } = timer();
+    one.arm(100);
+    vi.advanceTimersByTime(1);
+    one.arm(100);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(fired).toEqual([101]);
   });
 
   it('fires earlier when it is moved to earlier', async () => {

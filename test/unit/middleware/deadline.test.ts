@@ -1,10 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Middleware } from '../../../src/core/types.ts';
+import { TransportError } from '../../../src/core/errors.ts';
+import { isAbandoned } from '../../../src/core/signals.ts';
+import type { Context, Middleware } from '../../../src/core/types.ts';
+import { deadline } from '../../../src/middleware/deadline.ts';
 import { answerTo, simulated } from '../../../src/testing/index.ts';
+import { aCall, foreignReply, listenersOf, Source } from '../core/support.ts';
 import {
   advance,
   broken,
   flush,
+  given,
   kept,
   readAll,
   requestsAt,
@@ -24,6 +29,7 @@ describe('deadline', () => {
     const llm = transport({ providers: [a] });
     const error = await broken(llm.complete(hello, { timeoutMs: 450 }));
     expect(error).toMatchObject({ code: 'deadline_exceeded', ms: 450, blame: 'caller', retry: 'never' });
+    expect(error.message).toBe('The time for the call is over');
     expect(error.attempts).toMatchObject([{ provider: 'a', outcome: 'deadline_exceeded' }]);
     expect(a.requests[0]?.closedByClientAt).toBe(Date.now());
     expect([a.inFlight, llm.health()[0]?.inFlight, llm.health()[0]?.circuit]).toEqual([0, 0, 'closed']);
@@ -96,5 +102,76 @@ describe('deadline', () => {
     const call = watch(llm.complete(hello, { signal: AbortSignal.abort() }));
     await flush();
     expect(call.result?.code).toBe('cancelled');
+  });
+});
+
+describe('the layer alone', () => {
+  /** Over a reply that is under way; `below` are the contexts that it was asked with. */
+  function layer(timeoutMs: number) {
+    const controller = new AbortController();
+    const listeners = listenersOf(controller.signal);
+    const { above } = aCall({ signal: controller.signal, deadline: Date.now() + timeoutMs });
+    const { reply, settle } = foreignReply(new Source());
+    const below: Context[] = [];
+    const answers = { handler: async () => reply };
+    const handler = deadline()(
+      (_, context) => {
+        below.push(context);
+        return answers.handler();
+      },
+      { provider: undefined, onClose: () => {} },
+    );
+    const ask = (context = above) => handler(hello, context);
+    return { ask, below, answers, settle, listeners };
+  }
+
+  it('asks nobody once the time is over', async () => {
+    for (const timeoutMs of [0, -1]) {
+      const { ask, below } = layer(timeoutMs);
+      await expect(ask()).rejects.toMatchObject({
+        code: 'deadline_exceeded',
+        message: 'The time for the call is over',
+      });
+      expect(below).toEqual([]);
+    }
+  });
+
+  it('stops nothing after an answer, and lets go of the signal that it follows', async () => {
+    const { ask, below, settle, listeners } = layer(1_000);
+    await ask();
+    expect(listeners()).toBe(1);
+    settle();
+    await flush();
+    expect([listeners(), below[0]?.signal.aborted]).toEqual([0, false]);
+    await advance(2_000);
+    expect(below[0]?.signal.aborted).toBe(false);
+  });
+
+  it('stops what is still under way when the call is over without one', async () => {
+    const broke = layer(1_000);
+    await broke.ask();
+    broke.settle({ ok: false, error: new TransportError('truncated', 'x') });
+    await flush();
+    expect(isAbandoned(given(broke.below[0]).signal)).toBe(true);
+
+    const failed = layer(1_000);
+    failed.answers.handler = () => Promise.reject(new TransportError('server_error', 'x'));
+    await expect(failed.ask()).rejects.toMatchObject({ code: 'server_error' });
+    expect(isAbandoned(given(failed.below[0]).signal)).toBe(true);
+    expect([broke.listeners(), failed.listeners()]).toEqual([0, 0]);
+  });
+
+  it('watches a deadline once, and an earlier one anew', async () => {
+    const { ask, below } = layer(1_000);
+    await ask();
+    const [first] = below;
+    await ask(first);
+    expect(below[1]).toBe(first);
+    await ask(given(first).fork({ deadline: Date.now() + 500 }));
+    expect(below[2]).not.toBe(first);
+    await advance(600);
+    expect([given(below[2]).signal.aborted, given(first).signal.aborted]).toEqual([true, false]);
+    await advance(600);
+    expect(given(first).signal.reason).toMatchObject({ code: 'deadline_exceeded' });
   });
 });

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Chunk, Provider } from '../../../src/core/types.ts';
+import { type Watcher, watchers } from '../../../src/core/context.ts';
+import { TransportError } from '../../../src/core/errors.ts';
+import type { Candidate, Chunk, Context, Provider } from '../../../src/core/types.ts';
+import { timeout } from '../../../src/middleware/timeout.ts';
 import { answerTo, simulated } from '../../../src/testing/index.ts';
+import { aCall, aHealth, aProvider, foreignReply, listenersOf, Source } from '../core/support.ts';
 import {
   advance,
   asked,
@@ -50,6 +54,7 @@ describe('timeout', () => {
       const llm = transport({ providers: [a], retry: false, timeout: { firstContentMs: 2_000 } });
       const error = await broken(llm.complete({ ...hello, stream } as never));
       expect(error).toMatchObject({ code: 'timeout', provider: 'a', blame: 'provider', ms: about(2_000) });
+      expect(error.message).toBe('a: no first content within 2000 ms');
       expect(a.requests[0]?.closedByClientAt).toBe(Date.now());
     },
   );
@@ -74,7 +79,10 @@ describe('timeout', () => {
 
     const streaming = transport({ providers: make(), timeout: { idleMs: 700 } });
     const { text, error } = await kept(readAll(await kept(streaming.complete({ ...hello, stream: true }))));
-    expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text }, cause: { code: 'timeout' } });
+    expect(error).toMatchObject({
+      ...{ code: 'stream_interrupted', partial: { text } },
+      cause: { code: 'timeout', message: 'a: silence, no further chunk within 700 ms' },
+    });
   });
 
   it('lets an answer take as long as it likes while it goes on', async () => {
@@ -89,7 +97,9 @@ describe('timeout', () => {
     const patient = transport({ providers: [a], timeout: { firstContentMs: 100, idleMs: 100, responseMs: 6_000 } });
     expect(await settled(patient.complete(hello))).toMatchObject({ ok: true, ms: 5_000 });
     const hasty = transport({ providers: [a], retry: false, timeout: { responseMs: 3_000 } });
-    expect(await broken(hasty.complete(hello))).toMatchObject({ code: 'timeout', ms: about(3_000) });
+    expect(await broken(hasty.complete(hello))).toMatchObject({
+      ...{ code: 'timeout', ms: about(3_000), message: 'a: no answer within 3000 ms' },
+    });
   });
 
   it('gives a provider that refuses to stream the time of an answer that is not streamed', async () => {
@@ -181,7 +191,9 @@ describe('timeout', () => {
       expect(llm.health()[0]?.inFlight).toBe(1);
       await advance(200);
       expect(llm.health()[0]?.inFlight).toBe(0);
-      expect(await broken(stream.completion)).toMatchObject({ code: 'cancelled' });
+      expect(await broken(stream.completion)).toMatchObject({
+        ...{ code: 'cancelled', message: 'Nobody read the stream for 3000 ms' },
+      });
       expect(llm.health()[0]?.circuit).toBe('closed');
     });
 
@@ -210,5 +222,55 @@ describe('timeout', () => {
     const error = await broken(llm.complete(hello, { timeoutMs: 30_000 }));
     expect(asked(error).length).toBeGreaterThanOrEqual(3);
     expect(llm.health()[0]?.circuit).not.toBe('closed');
+  });
+
+  describe('the layer alone', () => {
+    /** Over a reply that is under way; `below` is the context that it was asked with. */
+    function layer(provider: Candidate | undefined) {
+      const controller = new AbortController();
+      const listeners = listenersOf(controller.signal);
+      const { above } = aCall({ signal: controller.signal });
+      const { reply, settle } = foreignReply(new Source());
+      const below: Context[] = [];
+      const answers = { handler: async () => reply };
+      const handler = timeout({ firstContentMs: 100, idleMs: 50 })(
+        (_, context) => {
+          below.push(context);
+          return answers.handler();
+        },
+        { provider, onClose: () => {} },
+      );
+      const tell = (what: (watcher: Watcher) => void) => {
+        for (const watcher of given(below[0]).get(watchers)) what(watcher);
+      };
+      return { ask: () => handler(hello, above), below, answers, settle, listeners, tell };
+    }
+
+    it('says of whom nothing came, where it is known', async () => {
+      for (const [provider, message] of [
+        [aHealth(aProvider({ name: 'a' })).health, 'a: no first content within 100 ms'],
+        [undefined, 'The provider: no first content within 100 ms'],
+      ] as const) {
+        const { ask, below, tell } = layer(provider);
+        await ask();
+        tell((watcher) => watcher.waiting?.('stream'));
+        await advance(105);
+        expect(given(below[0]).signal.reason).toMatchObject({ code: 'timeout', message, provider: provider?.name });
+      }
+    });
+
+    it('runs no longer once it is done or has failed, and lets go of the signal that it follows', async () => {
+      const answered = layer(undefined);
+      await answered.ask();
+      answered.tell((watcher) => watcher.waiting?.('stream'));
+      expect(answered.listeners()).toBe(1);
+      answered.settle();
+      const failed = layer(undefined);
+      failed.answers.handler = () => Promise.reject(new TransportError('server_error', 'x'));
+      await expect(failed.ask()).rejects.toMatchObject({ code: 'server_error' });
+      await advance(1_000);
+      for (const { below, listeners } of [answered, failed])
+        expect([listeners(), given(below[0]).signal.aborted]).toEqual([0, false]);
+    });
   });
 });

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { beginAttempt } from '../../../src/core/context.ts';
 import { TransportError } from '../../../src/core/errors.ts';
-import type { Middleware } from '../../../src/core/types.ts';
+import { isAbandoned } from '../../../src/core/signals.ts';
+import type { Context, Middleware } from '../../../src/core/types.ts';
+import { transaction as transactionLayer } from '../../../src/middleware/transaction.ts';
 import { simulated } from '../../../src/testing/index.ts';
-import { broken, kept, readAll, transport, virtualTime } from './support.ts';
+import { aCall, finish as done, foreignReply, listenersOf, Source, text } from '../core/support.ts';
+import { broken, flush, given, kept, readAll, transport, virtualTime } from './support.ts';
 
 virtualTime();
 
@@ -63,5 +67,70 @@ describe('transaction', () => {
     const { error } = await kept(readAll(stream));
     expect(error).toBe(await broken(stream.completion));
     expect(error).toMatchObject({ transactionId: stream.transactionId, attempts: [{ outcome: 'connection' }] });
+  });
+
+  it("takes the caller's words out of every error, also of one that a middleware of theirs has written", async () => {
+    const prompt = 'the canary sings at the bottom of the mine';
+    const quoting: Middleware = () => (request) => {
+      throw new TransportError('budget_exceeded', `too long: ${request.prompt}`);
+    };
+    const llm = transport({ providers: [simulated()], use: [quoting] });
+    const error = await broken(llm.complete({ prompt }));
+    expect(error).toMatchObject({ code: 'budget_exceeded', message: 'too long: [prompt]' });
+  });
+
+  /** The layer alone, over a reply that is under way. */
+  function layer() {
+    const controller = new AbortController();
+    const listeners = listenersOf(controller.signal);
+    const { above, seen } = aCall({ signal: controller.signal });
+    const source = new Source(text('Hi'));
+    const { reply, settle } = foreignReply(source);
+    const below: Context[] = [];
+    const answers = { handler: async () => reply };
+    const handler = transactionLayer()(
+      (_, context) => {
+        below.push(context);
+        return answers.handler();
+      },
+      { provider: undefined, onClose: () => {} },
+    );
+    const end = async () => {
+      source.push(done);
+      settle();
+      await flush();
+    };
+    return { ask: () => handler(hello, above), below, answers, end, listeners, seen };
+  }
+
+  it('stops nothing after an answer, and lets go of the signal that it follows', async () => {
+    const { ask, below, end, listeners } = layer();
+    await ask();
+    expect(listeners()).toBe(1);
+    await end();
+    expect([listeners(), given(below[0]).signal.aborted]).toEqual([0, false]);
+  });
+
+  it('stops what is still under way when the call is over without one', async () => {
+    const { ask, below, answers, listeners } = layer();
+    answers.handler = () => Promise.reject(new TransportError('server_error', 'x'));
+    await expect(ask()).rejects.toMatchObject({ code: 'server_error' });
+    expect(isAbandoned(given(below[0]).signal)).toBe(true);
+    expect(listeners()).toBe(0);
+  });
+
+  it('is named by nothing that is told after its end', async () => {
+    const { ask, below, end, seen } = layer();
+    await ask();
+    const context = beginAttempt(given(below[0]), 'first');
+    context.publish({ type: 'mine' });
+    await end();
+    context.publish({ type: 'mine' });
+    expect(seen.map(({ type, transactionId, attempt }) => [type, transactionId, attempt])).toEqual([
+      ['call:start', 'transaction-1', 0],
+      ['mine', 'transaction-1', 1],
+      ['call:end', 'transaction-1', 0],
+      ['mine', '', 0],
+    ]);
   });
 });
