@@ -121,10 +121,10 @@ export class Pipeline implements Transport {
     });
     const route = router(options.route ?? priority(), destinations);
     // After `close()` what is under way may finish, but nothing new is sent.
-    const open: Handler = async (request, context) => {
-      if (this.#closed !== undefined) throw new TransportError('closed', 'The transport was closed');
-      return route(request, context);
-    };
+    const open: Handler = (request, context) =>
+      this.#closed === undefined
+        ? route(request, context)
+        : Promise.reject(new TransportError('closed', 'The transport was closed'));
     this.#handler = compose(callLayers, open, this.#mount(undefined));
   }
 

@@ -1,6 +1,6 @@
 import { TransportError } from '../core/errors.ts';
 import { mapError } from '../core/reply.ts';
-import type { Middleware, ResumeOptions } from '../core/types.ts';
+import type { Handler, Middleware, ResumeOptions } from '../core/types.ts';
 
 /**
  * Says what happens to a streaming call that breaks after it was answered. Mode `error`: it ends in `stream_interrupted`, whose
@@ -8,11 +8,8 @@ import type { Middleware, ResumeOptions } from '../core/types.ts';
  */
 export function resume(_options: ResumeOptions = {}): Middleware {
   return function resume(next) {
-    return async (request, context) => {
-      const reply = await next(request, context);
-      if (request.stream !== true) return reply;
-      return mapError(reply, interrupted);
-    };
+    const watched: Handler = async (request, context) => mapError(await next(request, context), interrupted);
+    return (request, context) => (request.stream === true ? watched : next)(request, context);
   };
 }
 

@@ -1,7 +1,7 @@
 import { failed, TransportError } from '../core/errors.ts';
 import { replyFrom } from '../core/reply.ts';
 import { raceAbort } from '../core/signals.ts';
-import type { Completion, CompletionRequest, Middleware, Outcome, Schema } from '../core/types.ts';
+import type { Completion, CompletionRequest, Context, Middleware, Outcome, Reply, Schema } from '../core/types.ts';
 
 /**
  * Holds the answer against the request's schema: `completion.object` is the validated value, and an answer that does not fit is
@@ -9,18 +9,20 @@ import type { Completion, CompletionRequest, Middleware, Outcome, Schema } from 
  */
 export function validate(): Middleware {
   return function validate(next) {
-    return async (request, context) => {
+    const validated = async (request: CompletionRequest, context: Context, schema: Wanted): Promise<Reply> => {
       const reply = await next(request, context);
-      const { schema } = request;
-      if (schema === undefined) return reply;
       const done = reply.done.then((outcome) => judged(outcome, schema, context.signal));
       if (request.stream === true) return { ...reply, done };
       const outcome = await done;
       if (outcome.ok) return replyFrom(outcome.completion);
       throw outcome.error;
     };
+    return (request, context) =>
+      request.schema === undefined ? next(request, context) : validated(request, context, request.schema);
   };
 }
+
+type Wanted = NonNullable<CompletionRequest['schema']>;
 
 async function judged(
   outcome: Outcome,

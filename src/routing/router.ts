@@ -1,5 +1,5 @@
 import { isFree } from '../core/candidates.ts';
-import { alternatives, beginAttempt, forgetAttempt } from '../core/context.ts';
+import { alternatives, beginAttempt, callOf, forgetAttempt } from '../core/context.ts';
 import { TransportError, withFields } from '../core/errors.ts';
 import type { ProviderHealth } from '../core/health.ts';
 import { type Itinerary, itinerary, nobodyLeft } from '../core/itinerary.ts';
@@ -22,12 +22,14 @@ export function router(strategy: Strategy, destinations: readonly Destination[])
     const at = Date.now();
     const survey = new Survey(destinations, request, hops, at);
     const chosen = choose(strategy, survey.candidates, request, context);
-    context.publish({
-      type: 'route',
-      chosen: chosen?.health.name,
-      strategy: strategy.name,
-      candidates: survey.told,
-    });
+    if (callOf(context).events.heard('route')) {
+      context.publish({
+        type: 'route',
+        chosen: chosen?.health.name,
+        strategy: strategy.name,
+        candidates: survey.told,
+      });
+    }
     if (chosen === undefined) throw nobodyAt(destinations, survey, hops, at);
 
     const { health } = chosen;
@@ -117,13 +119,15 @@ class Survey {
 
   /** Leaves out those who are not as wished, as long as somebody is. */
   #prefer(reason: string, isWished: (health: ProviderHealth) => boolean): void {
-    if (this.candidates.some(({ health }) => isWished(health))) this.#demand(reason, isWished);
+    const isOne = ({ health }: Destination, index: number): boolean =>
+      this.#reasons[index] === undefined && isWished(health);
+    if (this.#destinations.some(isOne)) this.#demand(reason, isWished);
   }
 
   #demand(reason: string, isWished: (health: ProviderHealth) => boolean): void {
-    for (const [index, { health }] of this.#destinations.entries()) {
+    this.#destinations.forEach(({ health }, index) => {
       if (this.#reasons[index] === undefined && !isWished(health)) this.#reasons[index] = reason;
-    }
+    });
   }
 }
 
