@@ -9,6 +9,7 @@ import { itinerary } from '../../../src/core/itinerary.ts';
 import type { CircuitBreakerOptions, Handler, Outcome } from '../../../src/core/types.ts';
 import { circuitBreaker } from '../../../src/middleware/circuit-breaker.ts';
 import { type FaultName, randomFrom, simulated } from '../../../src/testing/index.ts';
+import { aCall } from '../core/support.ts';
 import {
   advance,
   allSettled,
@@ -17,6 +18,7 @@ import {
   chance,
   finish,
   flush,
+  given,
   kept,
   readAll,
   requestsAt,
@@ -79,6 +81,9 @@ function layer(options: CircuitBreakerOptions = {}, others: readonly { serves: b
     publish: (event) => changes.push(`${String(event.from)}→${String(event.to)}`),
   })(next, { provider: health, onClose: (cleanup) => cleanups.push(cleanup) });
 
+  /** Begins an attempt of a call that has no itinerary. */
+  const ask = () => handler(hello, aCall().context);
+
   /** Begins an attempt. Returns the code with which it was refused, if it was. */
   async function begin(): Promise<string | undefined> {
     const call: Call = {
@@ -116,6 +121,7 @@ function layer(options: CircuitBreakerOptions = {}, others: readonly { serves: b
     all,
     open,
     changes,
+    ask,
     begin,
     attempt,
     trip,
@@ -546,4 +552,108 @@ describe('whatever happens', () => {
     await advance(60_000);
     expect(calls.filter(({ result }) => result === undefined)).toHaveLength(0);
   });
+});
+
+describe('what others are told of a circuit', () => {
+  const gateOf = ({ health }: ReturnType<typeof layer>) => given(health.gate);
+  /** How often it was told that something has changed. */
+  const counting = ({ all }: ReturnType<typeof layer>) => {
+    let changes = 0;
+    all.onChange(() => {
+      changes += 1;
+    });
+    return () => changes;
+  };
+
+  it('is why an attempt was refused, and when it can be made', async () => {
+    const circuit = layer();
+    await circuit.trip();
+    const backMs = gateOf(circuit).backMs();
+    const thrown = await circuit.ask().catch((error: TransportError) => error);
+    expect(thrown).toMatchObject({
+      ...{ code: 'circuit_open', provider: 'a', retryAfterMs: backMs },
+      message: 'a is failing and left alone; nothing was sent',
+    });
+  });
+
+  it('is each of its states, once, to everybody who waits', async () => {
+    const circuit = layer();
+    const changes = counting(circuit);
+    await circuit.trip();
+    expect([changes(), circuit.changes]).toEqual([1, ['closed→open']]);
+    await advance(500);
+    expect([changes(), circuit.changes.length]).toEqual([2, 2]);
+    await circuit.attempt(true);
+    expect([changes(), circuit.changes.length]).toEqual([3, 3]);
+    gateOf(circuit).reset();
+    expect([changes(), circuit.changes.length]).toEqual([3, 3]);
+  });
+
+  it('is that the place of a probe is free again which has found out nothing', async () => {
+    const circuit = layer();
+    await circuit.trip();
+    await advance(500);
+    const changes = counting(circuit);
+    await circuit.attempt('neutral');
+    expect(changes()).toBe(1);
+    expect(gateOf(circuit).backMs()).toBe(0);
+  });
+
+  it('is a guess of a second while a probe is under way, and never longer than its lease', async () => {
+    const circuit = layer();
+    await circuit.trip();
+    await advance(500);
+    await circuit.begin();
+    expect(gateOf(circuit).backMs()).toBe(1_000);
+    await advance(9_000);
+    expect(gateOf(circuit).backMs()).toBe(1_000);
+    await advance(400);
+    expect(gateOf(circuit).backMs()).toBe(600);
+    await advance(599.5);
+    expect(gateOf(circuit).backMs()).toBe(1);
+  });
+
+  it('is nothing more once it is closed, not even a probe that hangs', async () => {
+    const circuit = layer();
+    await circuit.trip();
+    await advance(500);
+    await circuit.begin();
+    circuit.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a circuit that is reset', () => {
+  it('has forgotten what it had counted', async () => {
+    const circuit = layer();
+    await circuit.attempt(false);
+    await circuit.attempt(false);
+    expect(circuit.health.failureRatio).toBe(1);
+    circuit.health.reset();
+    expect(circuit.health.failureRatio).toBe(0);
+    await circuit.attempt(false);
+    await circuit.attempt(false);
+    expect(circuit.health.circuit).toBe('closed');
+  });
+});
+
+describe('a window', () => {
+  it('opens the circuit with the attempt that makes it as full as it must be', async () => {
+    const circuit = layer({ minAttempts: 4, failureRatio: 0.5 });
+    for (const outcome of [false, false, true]) await circuit.attempt(outcome);
+    expect(circuit.health.circuit).toBe('closed');
+    await circuit.attempt(false);
+    expect(circuit.health.circuit).toBe('open');
+  });
+});
+
+it('can be probed where nobody above wants to know', async () => {
+  const circuit = layer();
+  await circuit.trip();
+  await advance(500);
+  void circuit.ask();
+  await flush();
+  circuit.open.at(-1)?.end(true);
+  await flush();
+  expect(circuit.health.circuit).toBe('closed');
 });
