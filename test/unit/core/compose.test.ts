@@ -3,7 +3,7 @@ import { compose, guarded } from '../../../src/core/compose.ts';
 import { OptionsError, TransportError } from '../../../src/core/errors.ts';
 import { replyFrom } from '../../../src/core/reply.ts';
 import type { Handler, Middleware, Mount, Reply } from '../../../src/core/types.ts';
-import { aContext, completionOf, flush, listenersOf } from './support.ts';
+import { aContext, completionOf, flush, foreignReply, listenersOf, Source } from './support.ts';
 
 const mount: Mount = { provider: undefined, onClose: () => {} };
 const request = { prompt: 'Hello' };
@@ -57,9 +57,10 @@ describe("a user's middleware", () => {
   });
 
   it('hands on the very reply that it was given, so that nothing is copied', async () => {
-    const reply = replyFrom(completionOf());
-    const handler = guarded((next) => next)(() => Promise.resolve(reply), mount);
-    expect(await handler(request, aContext())).toBe(reply);
+    for (const reply of [replyFrom(completionOf()), foreignReply(new Source()).reply]) {
+      const handler = guarded((next) => next)(() => Promise.resolve(reply), mount);
+      expect(await handler(request, aContext())).toBe(reply);
+    }
   });
 
   it('is blamed for what it throws, by name and with the cause', async () => {
@@ -182,6 +183,15 @@ describe("a user's middleware", () => {
     await expect(answered.done).resolves.toMatchObject({
       ok: false,
       error: { code: 'middleware', cause: { name: 'TypeError', message: 'done is no outcome' } },
+    });
+  });
+
+  it('is blamed for a reply whose done rejects', async () => {
+    const reply = { ...replyFrom(completionOf()), done: Promise.reject(new RangeError('odd')) };
+    const answered = await guarded(() => () => Promise.resolve(reply))(served, mount)(request, aContext());
+    await expect(answered.done).resolves.toMatchObject({
+      ok: false,
+      error: { code: 'middleware', cause: { name: 'RangeError' } },
     });
   });
 

@@ -7,12 +7,15 @@ import {
   callOf,
   contextKey,
   createContext,
+  firstWait,
   forgetAttempt,
+  receiver,
   type Watcher,
+  waitedMs,
   watched,
   watchers,
 } from '../../../src/core/context.ts';
-import type { Context } from '../../../src/core/types.ts';
+import type { Context, ContextKey } from '../../../src/core/types.ts';
 import { aCall } from './support.ts';
 
 const tenant = contextKey('tenant', 'anonymous');
@@ -127,6 +130,26 @@ describe('a context', () => {
       transactionId: 'transaction-1',
       attempt: 1,
     });
+  });
+
+  it('belongs to its call also when another is put around it', () => {
+    const { above, call } = aCall();
+    const around: Context = Object.create(above, { get: { value: above.get.bind(above) } });
+    expect(callOf(around)).toBe(call);
+  });
+
+  it('knows what holds for an attempt of which nobody has said anything', () => {
+    const { above } = aCall();
+    const values = [watchers, waitedMs, attemptReason, alternatives, firstWait, receiver].map((key) =>
+      above.get(key as ContextKey<unknown>),
+    );
+    expect(values).toEqual([[], 0, 'first', 0, 'stream', undefined]);
+  });
+
+  it('knows the ledger, the id and the priority of its call', () => {
+    const { above, call } = aCall();
+    expect(above.attempts).toBe(call.attempts);
+    expect([above.transactionId, above.priority]).toEqual(['transaction-1', 'default']);
   });
 
   it('that belongs to no call says so when it is asked for one', () => {

@@ -102,6 +102,20 @@ describe('credentials in a text', () => {
     expect(scrub('word '.repeat(10_000))).toBe(`${just}…`);
   });
 
+  it.each([
+    ['part of a longer word', 'x_aBcDeFgHiJkLmNoPqRsTuVwXyZaBcD'],
+    ['shorter than 28', 'aBcDeFgHiJkLmNoPqRsTuVwXyZa'],
+    ['without six changes of case', 'TheQuickBrownFoxJumpsoverthelazydogs'],
+  ])('are not seen in letters alone that are %s', (_, word) => {
+    expect(scrub(`see ${word} there`)).toBe(`see ${word} there`);
+  });
+
+  it('are taken out to the last letter, and nothing else is', () => {
+    expect(scrub('see (aBcDeFgHiJkLmNoPqRsTuVwXyZaBcD) there')).toBe('see ([redacted]) there');
+    expect(scrub('see aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDef there')).toBe('see [redacted] there');
+    expect(scrub('see (0123456789abcdefghij==) there')).toBe('see ([redacted]) there');
+  });
+
   it('looks at the beginning only of what is very long', () => {
     const run = 'word1'.repeat(1_000);
     expect(scrub(`${run} and so on`)).toBe('[redacted]');
