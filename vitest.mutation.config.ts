@@ -30,7 +30,7 @@ export default defineConfig({
     include: [
       'test/unit/{core,middleware,routing}/*.test.ts',
       'test/property/transport.test.ts',
-      'test/regressions/{review,reused-tool-call-ids,wrapped-streaming-refused}.test.ts',
+      'test/regressions/{foreign-done,hedging-review,review,reused-tool-call-ids,wrapped-streaming-refused}.test.ts',
       'test/simulation/close.test.ts',
       'test/security/bad-input.test.ts',
     ],

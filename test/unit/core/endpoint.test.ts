@@ -323,6 +323,17 @@ describe('a whole answer at the endpoint', () => {
     await expect(of({ toolCalls: [{ id: '1', name: 'n', input: {} }] })).resolves.toBeDefined();
   });
 
+  it.each(['streamed', 'whole'])('is over for the ledger in the moment of an abort (%s)', (how) => {
+    const controller = new AbortController();
+    const { ask, health, call } = at(how === 'whole' ? { complete: never } : { stream: () => new Source() }, {
+      signal: controller.signal,
+    });
+    ask().catch(() => {});
+    expect([health.inFlight, call.attempts[0]?.outcome]).toEqual([1, undefined]);
+    controller.abort(new TransportError('deadline_exceeded', 'over'));
+    expect([health.inFlight, call.attempts[0]?.outcome]).toEqual([0, 'deadline_exceeded']);
+  });
+
   it('does not hang on an adapter that ignores its signal', async () => {
     const controller = new AbortController();
     const { ask, health, call } = at({ complete: never }, { signal: controller.signal });
@@ -387,6 +398,17 @@ describe('what an adapter throws', () => {
       { signal: controller.signal },
     );
     await expect(ask()).rejects.toMatchObject({ code: 'deadline_exceeded', message: 'over' });
+  });
+
+  it.each<[string, ErrorCode, number | undefined, boolean]>([
+    ['a failure of its own, without a status', 'connection', undefined, true],
+    ['a failure of its own, with one', 'server_error', 500, true],
+    ['what it holds against the caller', 'invalid_request', 400, true],
+    ['what an adapter holds against the caller before anything is sent', 'invalid_request', undefined, false],
+  ])('is its last error, or not: %s', async (_, code, status, noted) => {
+    const { ask, health } = at({ complete: () => Promise.reject(new TransportError(code, 'x', { status })) });
+    await ask().catch(() => {});
+    expect(health.lastError).toBe(noted ? code : undefined);
   });
 
   it('does not count a cancellation as its last error', async () => {
@@ -487,6 +509,7 @@ describe('what an adapter tells before the answer is whole', () => {
       async *stream(_, inner) {
         yield text('a');
         inner.received({ cost: 0.25 });
+        inner.received({ providerRequestId: 'req_1' });
         yield finish;
       },
     });

@@ -101,6 +101,14 @@ describe('a long text', () => {
     expect(withoutTexts(`<${quoted}>`, ['the\nblue\tbird"sings, they say'])).toBe('<[prompt]>');
   });
 
+  it.each([
+    ['ASCII', 'a/b:c@d[e`f{g/h:i@j[k`l{m'],
+    ['other scripts', 'a¿b\u2000c\u206fd\u3000e\u303ff¿g\u2000h\u206fi\u3000j\u303fk¿l\u2000m'],
+  ])('is known when all signs are written with numbers: those of %s are no letters', (_, text) => {
+    const quoted = text.replace(/[^a-z]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+    expect(withoutTexts(`<${quoted}>`, [text])).toBe('<[prompt]>');
+  });
+
   it('is known when it is written as an address that is broken', () => {
     expect(withoutTexts('<blue%FFbird%20sings>', ['blue bird sings, they say'])).toBe('<[prompt]>');
   });

@@ -44,6 +44,15 @@ describe('the words of a request', () => {
   });
 });
 
+describe('the words of a tool call that has no JSON form', () => {
+  it('are none, and the others stay', () => {
+    const input: Record<string, unknown> = {};
+    input.self = input;
+    const messages = [{ role: 'assistant', content: 'x', toolCalls: [{ id: '1', name: 'n', input }] }] as const;
+    expect(wordsOf({ messages })).toEqual(['x', '']);
+  });
+});
+
 describe('the JSON Schema of a schema', () => {
   const person = z.object({ name: z.string(), age: z.number().optional() });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isLack, lackOf, lengthOf } from '../../../src/core/requirements.ts';
-import type { Capability, CompletionRequest, Message } from '../../../src/core/types.ts';
+import { isLack, isMeasurable, lackOf, lengthOf } from '../../../src/core/requirements.ts';
+import type { Capability, CompletionRequest, Message, Traits } from '../../../src/core/types.ts';
 import { aHealth, aProvider } from './support.ts';
 
 /** What a model with these capabilities lacks for a request. */
@@ -66,6 +66,34 @@ describe('what a request needs', () => {
   });
 });
 
+describe('what a provider lacks', () => {
+  /** What one lacks that is of region 'eu', and is tagged 'eu' and 'cheap'. */
+  const lackOfOne = (request: Partial<CompletionRequest>, traits: Traits = { tags: ['eu', 'cheap'], region: 'eu' }) =>
+    lackOf(aHealth(aProvider({ traits })).health, { prompt: 'Hi', ...request } as CompletionRequest);
+
+  it('is the model, when another is named', () => {
+    expect(lackOfOne({ model: 'm-1' })).toBeUndefined();
+    expect(lackOfOne({ model: 'm-2' })).toBe('model');
+  });
+
+  it('are tags, when it has not all of them', () => {
+    expect(lackOfOne({ require: { tags: ['cheap', 'eu'] } })).toBeUndefined();
+    expect(lackOfOne({ require: { tags: [] } }, {})).toBeUndefined();
+    expect(lackOfOne({ require: { tags: ['eu', 'fast'] } })).toBe('tags');
+    expect(lackOfOne({ require: { tags: ['eu'] } }, {})).toBe('tags');
+  });
+
+  it('is the region, when it is in another, or says nothing of it', () => {
+    expect(lackOfOne({ require: { region: 'eu' } })).toBeUndefined();
+    expect(lackOfOne({ require: { region: 'us' } })).toBe('region');
+    expect(lackOfOne({ require: { region: 'eu' } }, {})).toBe('region');
+  });
+
+  it('is nothing of what it says nothing of that models can do', () => {
+    expect(lackOfOne({ require: { capabilities: ['images'] } })).toBeUndefined();
+  });
+});
+
 describe('a lack', () => {
   it('is told from the other reasons for which a provider is not asked', () => {
     expect(['model', 'tags', 'region', 'capabilities'].map(isLack)).toEqual([true, true, true, true]);
@@ -78,5 +106,25 @@ describe('the length of a request', () => {
     const prompt = 'x'.repeat(400);
     expect(lengthOf({ prompt })).toBe(100);
     expect(lengthOf({ prompt, maxOutputTokens: 50 })).toBe(150);
+  });
+});
+
+describe('a length that can be learned from', () => {
+  const long = 'x'.repeat(4_000);
+
+  it('is one of a thousand tokens and more', () => {
+    expect(isMeasurable({ prompt: long })).toBe(true);
+    expect(isMeasurable({ prompt: long.slice(4) })).toBe(false);
+    expect(isMeasurable({ prompt: long.slice(4), maxOutputTokens: 1 })).toBe(true);
+  });
+
+  it('is one of words, and of nothing else in any message', () => {
+    const text = { type: 'text', text: long } as const;
+    expect(isMeasurable(user(text))).toBe(true);
+    expect(isMeasurable(user(text, image))).toBe(false);
+    expect(isMeasurable(user(file, text))).toBe(false);
+    const { messages = [] } = user(text, image);
+    expect(isMeasurable({ messages: [...messages, { role: 'user', content: long }] })).toBe(false);
+    expect(isMeasurable({ messages: [{ role: 'user', content: long }] })).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
 import {
+  AbortRace,
   abandoned,
   cancellation,
   forkSignal,
@@ -176,6 +177,41 @@ describe('racing a promise against a signal', () => {
       controller.abort(late);
       await race.catch(() => {});
       reject(new Error('too late'));
+    });
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe('racing many promises against a signal, one after the other', () => {
+  it('has the outcome of each, with one listener for all, which is let go of', async () => {
+    const { signal } = new AbortController();
+    const listeners = listenersOf(signal);
+    const race = new AbortRace(signal);
+    expect(await race.of(Promise.resolve(1))).toBe(1);
+    await expect(race.of(Promise.reject(late))).rejects.toBe(late);
+    expect(await race.of(Promise.resolve(2))).toBe(2);
+    expect(listeners()).toBe(1);
+    race.stop();
+    expect(listeners()).toBe(0);
+  });
+
+  it('rejects the one that is waited for as soon as the signal aborts, and all that come after', async () => {
+    const controller = new AbortController();
+    const race = new AbortRace(controller.signal);
+    await race.of(Promise.resolve(1));
+    const waiting = race.of(new Promise(() => {}));
+    controller.abort(late);
+    await expect(waiting).rejects.toBe(late);
+    await expect(race.of(new Promise(() => {}))).rejects.toBe(late);
+    await expect(race.of(Promise.resolve(3))).rejects.toBe(late);
+  });
+
+  it('can be begun when the signal has aborted, or be aborted when nothing is waited for', async () => {
+    await expect(new AbortRace(AbortSignal.abort(late)).of(new Promise(() => {}))).rejects.toBe(late);
+    const controller = new AbortController();
+    const unhandled = await unhandledIn(async () => {
+      new AbortRace(controller.signal);
+      controller.abort(late);
     });
     expect(unhandled).toEqual([]);
   });

@@ -8,7 +8,17 @@ import { replyFrom } from '../../../src/core/reply.ts';
 import { isAbandoned } from '../../../src/core/signals.ts';
 import type { Context, Reply } from '../../../src/core/types.ts';
 import { hedge } from '../../../src/middleware/hedge.ts';
-import { aCall, aHealth, aProvider, attempt, completionOf, flush, listenersOf } from '../core/support.ts';
+import {
+  aCall,
+  aHealth,
+  aProvider,
+  attempt,
+  completionOf,
+  flush,
+  foreignReply,
+  listenersOf,
+  Source,
+} from '../core/support.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -246,6 +256,18 @@ describe('the end of a race', () => {
     at(0).reject(wrong);
     await expect(answer).rejects.toBe(wrong);
     expect(isAbandoned(at(1).context.signal)).toBe(true);
+  });
+
+  it.each([true, false])('stops what the winner has left under way only when it breaks (whole: %s)', async (whole) => {
+    const { at, sent, content, answer, listeners } = hedged();
+    sent(1, 'b');
+    content(1);
+    const { reply, settle } = foreignReply(new Source());
+    at(1).resolve(reply);
+    expect(await answer).toBe(reply);
+    settle(whole ? undefined : { ok: false, error: failure });
+    await flush();
+    expect([isAbandoned(at(1).context.signal), listeners()]).toEqual([!whole, 0]);
   });
 
   it('is not waited for beyond the first when the second was not sent', async () => {

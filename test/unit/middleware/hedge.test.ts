@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TransportOptions } from '../../../src/core/types.ts';
+import type { Chunk, Provider, TransportOptions } from '../../../src/core/types.ts';
 import { callable } from '../../../src/providers/callable.ts';
 import { answerTo, type SimulatedOptions, simulated } from '../../../src/testing/index.ts';
 import {
@@ -73,6 +73,30 @@ describe('an attempt that shows nothing in time', () => {
     const { b, llm } = race({ firstTokenMs: afterMs - 1, tokenMs: 100 }, {});
     expect((await kept(llm.complete(hello))).provider).toBe('a');
     expect([requestsAt(b), hedges(llm)]).toEqual([0, []]);
+  });
+
+  it('gets one, and is told of it once, however often both send something with nothing in it', async () => {
+    /** Sends empty pieces every 200 ms, and perhaps a word after the fourth. */
+    const babbling = (name: string, word?: string): Provider => ({
+      ...{ name, domain: name, kind: 'test', model: 'm' },
+      complete: () => Promise.reject(new Error('not asked for')),
+      async *stream(_, { signal }): AsyncGenerator<Chunk> {
+        for (let count = 0; count < 4 || word === undefined; count += 1) {
+          await new Promise((resolve) => setTimeout(resolve, 200));
+          signal.throwIfAborted();
+          yield { type: 'text', text: '' };
+        }
+        yield { type: 'text', text: word };
+        yield { type: 'finish', finishReason: 'stop', usage: undefined, model: 'm' };
+      },
+    });
+    const llm = transport({ providers: [babbling('a'), babbling('b', 'here')], hedge: { afterMs } });
+    const result = await settled(llm.complete(hello));
+    expect(result).toMatchObject({ ok: true, value: { provider: 'b', text: 'here' } });
+    expect(result.ms).toBeLessThan(afterMs + 805);
+    expect(hedges(llm)).toMatchObject([{ provider: 'b', afterMs }]);
+    // The loser's own sleep.
+    await advance(200);
   });
 
   it('is the answer all the same when its content comes first', async () => {

@@ -120,6 +120,11 @@ describe('who is asked', () => {
     expect(seen.map((context) => context.get(alternatives))).toEqual([1, 0]);
   });
 
+  it('is rather somebody of another failure domain than of any that failed', async () => {
+    const { ask } = over([{ domain: 'a' }, { domain: 'a' }, { domain: 'b' }, { domain: 'b' }, { domain: 'c' }]);
+    expect((await ask({ tried: new Set(['1', '3']), last: '3' })).provider).toBe('5');
+  });
+
   it('knows why it is asked, and how many others could be', async () => {
     const { ask, seen } = over([{}, {}, {}]);
     await ask();
@@ -189,6 +194,29 @@ describe('a prompt that is too long', () => {
     expect(health('1').limitsLength).toBe(true);
   });
 
+  it('teaches nothing when it failed for another reason', async () => {
+    const { ask, health } = over([{ complete: () => Promise.reject(broken) }]);
+    await thrownBy(ask({}, long));
+    expect(health('1').limitsLength).toBe(false);
+  });
+
+  it.each<[string, Partial<Provider>, CompletionRequest]>([
+    ['broke', { stream: () => new Source(text('a')).fail(broken) }, long],
+    [
+      'has no length that anybody could tell',
+      {},
+      {
+        messages: [{ role: 'user', content: [{ type: 'image', image: 'https://x/y.png' }] }],
+      },
+    ],
+  ])('is not taken for one that fits when an answer was begun that %s', async (_, provider, asked) => {
+    const { ask, health } = over([provider]);
+    health('1').learnLength(1, true);
+    await (await ask({}, asked)).done;
+    await flush();
+    expect(health('1').limitsLength).toBe(true);
+  });
+
   it('is not held against a model for ever', async () => {
     const { ask } = over([refusing(2_000), {}]);
     await thrownBy(ask({}, long));
@@ -223,11 +251,13 @@ describe('a hedge', () => {
     const { ask, routes, seen } = over([{}, { domain: '1' }, {}]);
     expect((await ask(beside)).provider).toBe('3');
     expect(excluded(routes()[0])).toEqual({ '1': 'tried', '2': 'same domain', '3': undefined });
-    expect(seen[0]?.get(attemptReason)).toBe('hedge');
+    expect([seen[0]?.get(attemptReason), seen[0]?.get(alternatives)]).toEqual(['hedge', 0]);
   });
 
   it.each<[string, (health: ProviderHealth) => void]>([
     ['busy', (health) => Object.assign(health, { estimateWaitMs: () => 201 })],
+    ['busy', (health) => Object.assign(health, { queued: 1 })],
+    ['busy', (health) => Object.assign(health, { inFlight: 2, window: 2 })],
     ['half-open', (health) => Object.assign(health, { circuit: 'half-open' })],
     ['slow', (health) => [1, 2, 3].map(() => health.rescued())],
     ['context window', (health) => health.learnLength(1, true)],
@@ -250,6 +280,16 @@ describe('a provider that is slow', () => {
     expect((await ask({ tried: new Set(['2']), last: '2' })).provider).toBe('1');
     // Its content came: it is not any more.
     expect((await ask()).provider).toBe('1');
+  });
+
+  it('is asked by one call after a while, and by no other until that has found out', async () => {
+    const { ask, health } = over([{ stream: () => new Source() }, {}]);
+    for (let time = 0; time < 3; time += 1) health('1').rescued();
+    vi.advanceTimersByTime(5_000);
+    const finding = ask();
+    finding.catch(() => {});
+    expect((await ask()).provider).toBe('2');
+    expect([health('1').inFlight, health('1').slow]).toEqual([1, true]);
   });
 
   it('was rescued three times in a row: content in between starts anew', async () => {
