@@ -37,9 +37,8 @@ export function scrub(text: string, known: Known = {}): string {
   let clean = text.length > 4 * longest ? text.slice(0, 4 * longest) : text;
   for (const secret of known.secrets ?? []) {
     if (secret.length < 4) continue;
-    for (const form of [secret, encodeURIComponent(secret), base64(secret), base64(`:${secret}`).slice(4, -4)]) {
-      if (form.length >= 4) clean = clean.replaceAll(form, hidden);
-    }
+    for (const form of [secret, encodeURIComponent(secret)]) clean = clean.replaceAll(form, hidden);
+    clean = withoutBase64(clean, secret);
   }
   clean = withoutTexts(clean, known.texts ?? []);
   clean = clean.replace(introduced, (_all, phrase: string, gap: string) => `${phrase}${gap}${hidden}`);
@@ -47,8 +46,20 @@ export function scrub(text: string, known: Known = {}): string {
   return clean.length > longest ? `${clean.slice(0, longest)}…` : clean;
 }
 
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64');
+const base64Run = /[\w+/-]{4,}={0,2}/g;
+
+/** Without the runs of base64 that a secret is in. What stands before it shifts it by none, one or two bytes: three forms to look for. */
+function withoutBase64(text: string, secret: string): string {
+  const bytes = Buffer.from(secret);
+  const forms = [0, 1, 2].map((shift) => {
+    const encoded = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
+    // Of the first and the last sign some bits are the neighbours'.
+    return encoded.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + bytes.length) * 8) / 6));
+  });
+  return text.replace(base64Run, (run) => {
+    const plain = run.replaceAll('-', '+').replaceAll('_', '/');
+    return forms.some((form) => plain.includes(form)) ? hidden : run;
+  });
 }
 
 /** Fields that hold a name, which errors should keep: "the model … does not exist". */

@@ -68,6 +68,19 @@ describe('credentials in a text', () => {
     for (const form of forms) expect(scrub(`saw ${form} there`, { secrets: [secret] })).toBe('saw [redacted] there');
   });
 
+  it.each(['', 'a:', 'api:', 'user:', 'account:'])(
+    'are taken out of base64 whatever stands before them: %j',
+    (before) => {
+      for (const encoding of ['base64', 'base64url'] as const) {
+        for (const after of ['', ':x', ':realm']) {
+          const encoded = Buffer.from(`${before}hunter?>22${after}`).toString(encoding);
+          const text = `refused (${encoded}) at once`;
+          expect(scrub(text, { secrets: ['hunter?>22'] })).toBe('refused ([redacted]) at once');
+        }
+      }
+    },
+  );
+
   it('are taken out where they are part of a user name and password in base64', () => {
     const basic = Buffer.from('api:hunter22').toString('base64');
     expect(scrub(`saw ${basic}`, { secrets: ['hunter22'] })).not.toContain(basic);
