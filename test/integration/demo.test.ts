@@ -32,7 +32,8 @@ function figures(output: string, label: string): [number, number] {
   return [bare ?? Number.NaN, ours ?? Number.NaN];
 }
 
-describe.concurrent('the demo', () => {
+// Programs of their own, that take seconds: on a machine that is busy, many of them.
+describe.concurrent('the demo', { timeout: 90_000 }, () => {
   it('prints both scores, and llm-transport answers no less than the bare SDK and nothing wrong', async () => {
     const { code, output, errors } = await demo(['--count', '90', '--seconds', '6', '--seed', '2']);
 
