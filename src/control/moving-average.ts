@@ -13,11 +13,15 @@ export class MovingAverage {
     this.#decayMs = decayMs;
   }
 
+  /** The average, in the unit of the samples; `undefined` before the first. */
   get value(): number | undefined {
     return this.#value;
   }
 
-  /** Takes in a sample, at a time that never goes back. A sample weighs at least a tenth, else a burst would count as one. */
+  /**
+   * Takes in a sample, at a time in milliseconds that never goes back. A sample weighs at least a tenth, else a burst would count as
+   * one.
+   */
   add(sample: number, atMs: number): void {
     if (this.#value === undefined) {
       this.#value = sample;
@@ -28,6 +32,7 @@ export class MovingAverage {
     this.#at = atMs;
   }
 
+  /** Nothing has been seen yet. */
   forget(): void {
     this.#value = undefined;
   }

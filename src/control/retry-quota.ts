@@ -4,16 +4,23 @@
  * Source: the AWS SDKs' standard retry mode (botocore `retries/quota.py`): capacity 500, 5 a retry, refunded when it succeeds.
  */
 export class RetryQuota {
+  /** The most that it holds. */
   readonly capacity: number;
+  /** What a retry costs. */
   readonly cost: number;
   #left: number;
 
+  /**
+   * @param capacity what it holds to begin with, and at most: 500 when nothing is said.
+   * @param cost what a retry costs: 5 when nothing is said.
+   */
   constructor(capacity = 500, cost = 5) {
     this.capacity = capacity;
     this.cost = cost;
     this.#left = capacity;
   }
 
+  /** What is in it, never less than nothing. */
   get left(): number {
     return this.#left;
   }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RetryQuota } from '../../../src/control/retry-quota.ts';
 
@@ -32,5 +33,36 @@ describe('the retry quota', () => {
     quota.refund();
     quota.deposit();
     expect(quota.left).toBe(20);
+  });
+
+  it('holds between nothing and its capacity, and pays for no more than it was given, whatever happens', () => {
+    const what = fc.constantFrom('withdraw' as const, 'withdraw' as const, 'refund' as const, 'deposit' as const);
+    const sizes = fc.record({
+      capacity: fc.oneof(fc.nat(100), fc.constant(1e12)),
+      cost: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(1e12)),
+    });
+    fc.assert(
+      fc.property(sizes, fc.array(what, { maxLength: 300, size: 'max' }), ({ capacity, cost }, steps) => {
+        const quota = new RetryQuota(capacity, cost);
+        let given = capacity;
+        let paid = 0;
+        for (const step of steps) {
+          const { left } = quota;
+          if (step === 'withdraw') {
+            const isPaid = quota.withdraw();
+            expect(isPaid).toBe(left >= cost);
+            expect(quota.left).toBe(isPaid ? left - cost : left);
+            if (isPaid) paid += cost;
+          } else {
+            quota[step]();
+            given += step === 'refund' ? cost : 1;
+            expect(quota.left).toBeGreaterThanOrEqual(left);
+          }
+          expect(quota.left).toBeGreaterThanOrEqual(0);
+          expect(quota.left).toBeLessThanOrEqual(capacity);
+          expect(paid).toBeLessThanOrEqual(given);
+        }
+      }),
+    );
   });
 });
