@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { LocalNetwork } from './control/local-network.ts';
 import { MovingAverage } from './control/moving-average.ts';
 import { RetryQuota } from './control/retry-quota.ts';
+import { RttEstimator } from './control/rtt-estimator.ts';
+import { Silence } from './control/silence.ts';
 import { compose, guarded } from './core/compose.ts';
 import { type Call, createContext } from './core/context.ts';
 import { endpoint } from './core/endpoint.ts';
 import { failed, OptionsError, TransportError } from './core/errors.ts';
 import { Events, type TransportEvent } from './core/events.ts';
 import { Health, ProviderHealth } from './core/health.ts';
+import { Network } from './core/network.ts';
 import { checkCall, checkTransportOptions } from './core/options.ts';
 import { drain } from './core/reply.ts';
 import { abandoned, cancellation, forkSignal } from './core/signals.ts';
@@ -19,6 +23,7 @@ import type {
   CompletionStream,
   Handler,
   HealthSnapshot,
+  HedgeOptions,
   Middleware,
   Mount,
   Provider,
@@ -39,11 +44,14 @@ import { transaction } from './middleware/transaction.ts';
 import { validate } from './middleware/validate.ts';
 import { priority } from './routing/priority.ts';
 import { router } from './routing/router.ts';
+import { limitReadingsOf } from './wire/limit-readings.ts';
 
 /** Milliseconds after which an estimate has forgotten most of what it knew. */
 const estimateDecayMs = 10_000;
 /** Milliseconds that calls have to end after `close()` has aborted them. */
 const closeGraceMs = 1_000;
+/** What a provider's own purse of retries holds, beside the transport's 500: what fails at one is not asked of it for ever. */
+const providerQuota = 250;
 
 /**
  * One `complete()` that gets through: puts the pipeline around providers, and keeps their health.
@@ -58,10 +66,22 @@ export function createTransport(options: TransportOptions): Transport {
 const on = <Options>(option: Options | false | undefined, layer: (options: Options) => Middleware): Middleware[] =>
   option === false ? [] : [layer((option ?? {}) as Options)];
 
+/** Without a second domain there is nowhere to hedge to; and who wants one attempt a call wants no second beside it. */
+function hedging({ providers, hedge, retry }: TransportOptions): HedgeOptions | false {
+  return hedge ?? (retry !== false && new Set(providers.map(({ domain }) => domain)).size > 1 ? {} : false);
+}
+
 /** The transport. `open` is what `complete()` and `wrap()` have in common. */
 export class Pipeline implements Transport {
   readonly #events = new Events();
   readonly #health = new Health();
+  readonly #network = new Network(new LocalNetwork(), {
+    askable: () => this.#health.askableDomains,
+    changed: (isDown, domains) => {
+      this.#events.publish({ type: 'network:change', state: isDown ? 'down' : 'up', domains });
+      this.#health.changed();
+    },
+  });
   readonly #handler: Handler;
   readonly #cleanups: (() => void | Promise<void>)[] = [];
   /** Calls that are under way, and how to end each. */
@@ -92,15 +112,17 @@ export class Pipeline implements Transport {
       // Above route, so that another provider can be chosen.
       ...on(options.retry, (retryOptions) => retry(retryOptions, place)),
       // Below retry, so that a pair of attempts is one try.
-      ...(options.hedge
-        ? [hedge(options.hedge, { ...place, contentFiltered: options.retry ? options.retry.contentFiltered : 'never' })]
-        : []),
+      ...on(hedging(options), (hedgeOptions) =>
+        hedge(hedgeOptions, { ...place, contentFiltered: options.retry ? options.retry.contentFiltered : 'never' }),
+      ),
     ];
 
     // Once per provider, and per attempt. The order, and the reason for each place:
     const providerLayers = (health: ProviderHealth): Middleware[] => [
       // Above the breaker: waiting in line is not the provider's fault.
-      ...on(options.rateLimit, (rateLimitOptions) => rateLimit(rateLimitOptions, health, this.#health)),
+      ...on(options.rateLimit, (rateLimitOptions) =>
+        rateLimit(rateLimitOptions, { health, all: this.#health, readLimits: limitReadingsOf }),
+      ),
       // Below the line, so that who waited in it learns what has happened meanwhile.
       quarantine(health),
       // A status for the router, checked again after the wait; above the time-outs, because those count.
@@ -112,7 +134,7 @@ export class Pipeline implements Transport {
       // Above timeout, so that time-outs see first content and silences of a unary call too.
       collect(),
       // Innermost: measures the provider and nothing else.
-      ...on(options.timeout, timeout),
+      ...on(options.timeout, (timeoutOptions) => timeout(timeoutOptions, health.pace)),
     ];
 
     const destinations = options.providers.map((provider) => {
@@ -261,8 +283,12 @@ export class Pipeline implements Transport {
     const estimates = {
       firstContent: new MovingAverage(estimateDecayMs),
       chunkGap: new MovingAverage(estimateDecayMs),
+      rtt: () => new RttEstimator(),
+      silence: new Silence(),
     };
     const health = new ProviderHealth(provider, estimates, this.#health.changed);
+    health.network = this.#network;
+    health.retryQuota = new RetryQuota(providerQuota);
     this.#health.providers.push(health);
     return health;
   }

@@ -28,8 +28,12 @@ export interface Watcher {
    * endpoint has just looked.
    */
   waiting?(wire: 'stream' | 'unary', at?: number): void;
-  /** Content has come. */
+  /** The first content has come. */
+  answered?(): void;
+  /** Content has come. Called for each chunk: who wants the first only listens to `answered`. */
   content?(): void;
+  /** The provider is at work on what cannot be handed out yet: a tool call that is not whole. `at`: what `now()` is. */
+  progress?(at: number): void;
   /** The reader is the slow one: nothing is asked of the provider. */
   paused?(): void;
   received?(facts: ReceivedFacts): void;
@@ -43,6 +47,8 @@ export const waitedMs = contextKey('waitedMs', 0);
 export const attemptReason = contextKey<Attempt['reason']>('attemptReason', 'first');
 /** How many other providers could be asked instead. */
 export const alternatives = contextKey('alternatives', 0);
+/** Their names. */
+export const others = contextKey<readonly string[]>('others', []);
 /** What the first content is waited for as, where an attempt can only be told to be a stream when it is one: a wrapped function's. */
 export const firstWait = contextKey<'stream' | 'unary'>('firstWait', 'stream');
 /** Where an adapter's `received()` goes: the attempt's endpoint. */

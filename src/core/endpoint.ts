@@ -1,7 +1,9 @@
 import { firstWait, receiver, type Watcher, watchers } from './context.ts';
 import { failed, isStreamingRefused, scrubbed, TransportError, withFields } from './errors.ts';
+import { countable, estimateTokens } from './estimate.ts';
 import type { ProviderHealth } from './health.ts';
 import { LedgerLine, totalCost } from './ledger.ts';
+import { AttemptPace } from './pace.ts';
 import { Pump, type PumpHooks } from './pump.ts';
 import { replyFrom } from './reply.ts';
 import { wordsOf } from './request.ts';
@@ -18,7 +20,6 @@ import type {
   Provider,
   ProviderAnswer,
   Reply,
-  Usage,
 } from './types.ts';
 
 /**
@@ -26,19 +27,17 @@ import type {
  * as the context's signal aborts, whether or not the adapter takes notice, and takes a stream for whole only with its finish chunk.
  */
 export function endpoint(provider: Provider, health: ProviderHealth): Handler {
-  let streams = provider.stream !== undefined;
-
   return async function endpoint(request, context) {
     if (context.signal.aborted) throw reasonOf(context.signal);
     // The deadline's timer is late when the loop is: what it would cancel at once is not sent.
     if (Date.now() >= context.deadline) throw new TransportError('deadline_exceeded', 'The time for the call is over');
     const attempt = new EndpointAttempt(provider, health, request, context);
-    if (streams) {
+    if (health.streams) {
       try {
         return await attempt.stream();
       } catch (error) {
         if (!isStreamingRefused(error) || context.signal.aborted) throw attempt.fail(error);
-        streams = false;
+        health.streams = false;
       }
     }
     try {
@@ -60,6 +59,7 @@ class EndpointAttempt implements PumpHooks {
   readonly #inner: Context;
   readonly #fork;
   readonly #ledger: LedgerLine;
+  readonly #pace: AttemptPace;
   readonly #watchers: readonly Watcher[];
   #settle: (outcome: Outcome) => void = nothing;
   /** Ends what is under way. At once: whoever sums up the ledger after an abort finds this line ended. */
@@ -67,7 +67,6 @@ class EndpointAttempt implements PumpHooks {
   #raw: unknown;
   #answered = false;
   #ended = false;
-  #lastChunkAt = 0;
   /** The time, while it is still what the clock was last read for: once a chunk is enough. */
   #at: number | undefined;
 
@@ -79,9 +78,11 @@ class EndpointAttempt implements PumpHooks {
     this.#watchers = context.get(watchers);
     this.#fork = forkSignal(context.signal, reasonOf, () => this.#stop(reasonOf(context.signal)));
     this.#ledger = new LedgerLine(provider, request, context);
+    this.#pace = new AttemptPace(health.pace, provider.name, request, context);
     this.#health.inFlight += 1;
     this.#inner = context.fork({ signal: this.#fork.signal }).with(
       receiver.of((facts) => {
+        if (facts.progress === true && !this.#ended) this.#progress();
         if (facts.providerRequestId !== undefined && !this.#ended) this.#ledger.requestId(facts.providerRequestId);
         if (facts.cost !== undefined && !this.#ended) this.#ledger.costs(facts.cost);
         if (facts.raw !== undefined) this.#raw = facts.raw;
@@ -116,14 +117,17 @@ class EndpointAttempt implements PumpHooks {
   content(): void {
     const at = now();
     this.#at = at;
-    if (this.#ledger.firstContentMs === undefined) this.#health.answeredAfter(this.#ledger.answered(), at);
-    else this.#health.chunkGap(at - this.#lastChunkAt, at);
-    this.#lastChunkAt = at;
+    this.#pace.chunk(at);
+    if (this.#ledger.firstContentMs === undefined) {
+      this.#health.answeredAfter(this.#ledger.answered(), at, estimateTokens(this.#request).input);
+      for (const watcher of this.#watchers) watcher.answered?.();
+    }
     for (const watcher of this.#watchers) watcher.content?.();
   }
 
   paused(): void {
     this.#at = undefined;
+    this.#pace.rests();
     for (const watcher of this.#watchers) watcher.paused?.();
   }
 
@@ -135,6 +139,7 @@ class EndpointAttempt implements PumpHooks {
 
   settled(end: { readonly answer: ProviderAnswer } | { readonly error: TransportError }): void {
     if ('answer' in end) {
+      this.#pace.ended();
       this.#settle({ ok: true, completion: this.#succeed({ ...end.answer, raw: this.#raw }) });
       // Before the first content there may be a second try, unary, in this same attempt.
     } else if (this.#answered || !isStreamingRefused(end.error)) {
@@ -159,6 +164,8 @@ class EndpointAttempt implements PumpHooks {
       this.#fork.signal.aborted && !TransportError.is(thrown) ? reasonOf(this.#fork.signal) : this.#cleaned(thrown);
     if (this.#end()) {
       if (error.blame === 'provider' || error.status !== undefined) this.#health.lastError = error.code;
+      if (error.status !== undefined) this.#health.reached(this.#ledger.sentAt);
+      else if (error.code === 'connection' && error.blame === 'provider' && !this.#answered) this.#health.unreached();
       this.#keepAway(error);
       const outcome = isAbandoned(this.#fork.signal) ? 'abandoned' : error.code;
       this.#ledger.broke(outcome, (error.partial?.text ?? '') + (error.partial?.reasoning ?? ''));
@@ -202,7 +209,17 @@ class EndpointAttempt implements PumpHooks {
     return true;
   }
 
+  /** The provider is at work on what cannot be handed out yet. */
+  #progress(): void {
+    // An answer that comes whole has no pieces.
+    if (this.#pace.wire === 'unary') return;
+    const at = now();
+    this.#pace.progress(at);
+    for (const watcher of this.#watchers) watcher.progress?.(at);
+  }
+
   #waiting(wire: 'stream' | 'unary'): void {
+    this.#pace.waiting(wire);
     for (const watcher of this.#watchers) watcher.waiting?.(wire, this.#at);
     this.#at = undefined;
   }
@@ -233,14 +250,6 @@ class EndpointAttempt implements PumpHooks {
     const error = scrubbed(failed(thrown), { texts: wordsOf(this.#request) });
     return error.provider === undefined ? withFields(error, { provider: this.#provider.name }) : error;
   }
-}
-
-/** A usage of numbers. With anything else the rate limits would count themselves away, or shut for good. */
-function countable(usage: Usage | null | undefined): Usage | undefined {
-  if (usage === undefined || usage === null) return undefined;
-  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteInputTokens = 0 } = usage;
-  const counts = [inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens];
-  return counts.every((count) => Number.isFinite(count) && count >= 0) ? usage : undefined;
 }
 
 /** Errors of a provider that may be back at a time that it tells. */

@@ -68,3 +68,11 @@ export function costOf(usage: Usage | undefined, price: Traits['price']): number
     1_000_000
   );
 }
+
+/** A usage of numbers. With anything else the rate limits would count themselves away, or shut for good. */
+export function countable(usage: Usage | null | undefined): Usage | undefined {
+  if (usage === undefined || usage === null) return undefined;
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteInputTokens = 0 } = usage;
+  const counts = [inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens];
+  return counts.every((count) => Number.isFinite(count) && count >= 0) ? usage : undefined;
+}

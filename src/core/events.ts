@@ -104,8 +104,16 @@ export type TransportEvent = Stamp &
         readonly provider: string;
         /** Attempts at once, before. */
         readonly from: number;
-        /** Attempts at once, from now on; `Infinity` when nothing bounds them. */
+        /** Attempts at once, from now on. */
         readonly to: number;
+      }
+    | {
+        /** Our own network is gone, or back: independent failure domains could not be reached. Its `transactionId` is empty. */
+        readonly type: 'network:change';
+        /** What it is from now on. While it is `down` circuits, windows and quotas stay as they are, and calls wait. */
+        readonly state: 'down' | 'up';
+        /** The failure domains that could not be reached. */
+        readonly domains: readonly string[];
       }
     | {
         /** A provider has said "later": nothing is sent to it for a while. Once, however many attempts were told so. */

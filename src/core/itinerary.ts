@@ -1,5 +1,6 @@
-import { contextKey } from './context.ts';
+import { alternatives, contextKey } from './context.ts';
 import { TransportError } from './errors.ts';
+import type { Context } from './types.ts';
 
 /** What a call knows of its own hops: the retry layer writes it, the router reads it. */
 export interface Itinerary {
@@ -7,10 +8,14 @@ export interface Itinerary {
   readonly tried: ReadonlySet<string>;
   /** Cannot help this call, whatever happens. */
   readonly givenUp: ReadonlySet<string>;
+  /** Was sent an attempt, in this round or an earlier one. */
+  readonly asked: ReadonlySet<string>;
   /** The provider of the last attempt that was sent. */
   readonly last: string | undefined;
   /** Milliseconds that the call may still wait for a provider to come back. */
   readonly patienceMs: number;
+  /** This attempt has been paid for: it is a retry. */
+  readonly paid: boolean;
   /** Written by the layers below: this hop only finds out whether a provider is back; a second attempt beside it has failed. */
   readonly hop: { probe: boolean; hedged?: TransportError } | undefined;
   /** A hedge: it stands beside an attempt in this failure domain, and goes to another, where it would be sent at once, or nowhere. */
@@ -21,10 +26,18 @@ export interface Itinerary {
 export const itinerary = contextKey<Itinerary>('itinerary', {
   tried: new Set(),
   givenUp: new Set(),
+  asked: new Set(),
   last: undefined,
   patienceMs: 0,
+  paid: false,
   hop: undefined,
 });
+
+/** Whether somebody above would ask another provider: without a retry layer nobody does. */
+export function failsOver(context: Context): boolean {
+  const { hop, beside } = context.get(itinerary);
+  return (hop !== undefined || beside !== undefined) && context.get(alternatives) > 0;
+}
 
 const nobody = new WeakMap<TransportError, number>();
 

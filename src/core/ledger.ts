@@ -11,7 +11,8 @@ export class LedgerLine {
   readonly #context: Context;
   readonly #provider: Provider;
   readonly #request: CompletionRequest;
-  readonly #sentAt = now();
+  /** On the clock of `now()`. */
+  readonly sentAt = now();
 
   constructor(provider: Provider, request: CompletionRequest, context: Context) {
     this.#provider = provider;
@@ -52,7 +53,7 @@ export class LedgerLine {
 
   /** The first content is here. Returns how long it took. */
   answered(): number {
-    const ms = now() - this.#sentAt;
+    const ms = now() - this.sentAt;
     this.#line.firstContentMs = ms;
     this.#tell('attempt:answer');
     return ms;
@@ -81,7 +82,7 @@ export class LedgerLine {
 
   #end(outcome: Attempt['outcome'], usage: Usage | undefined, estimated: boolean): void {
     const line = this.#line;
-    line.durationMs = now() - this.#sentAt;
+    line.durationMs = now() - this.sentAt;
     line.outcome = outcome;
     line.usage = usage;
     line.usageEstimated = estimated;

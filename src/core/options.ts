@@ -74,7 +74,7 @@ const layers = {
     maxWaitMs: optional(milliseconds),
     contentFiltered: optional(z.enum(['never', 'elsewhere'])),
   }),
-  hedge: layer({ afterMs: milliseconds }),
+  hedge: layer({ afterMs: optional(milliseconds) }),
   resume: layer({ mode: optional(z.enum(['error'])) }),
   timeout: layer({
     firstContentMs: optional(milliseconds),
@@ -89,7 +89,7 @@ const layers = {
     openMs: optional(amount),
     maxOpenMs: optional(amount),
   }),
-  rateLimit: layer({ maxQueued: optional(count) }),
+  rateLimit: layer({ maxQueued: optional(count), maxQueuedTokens: optional(count) }),
   use: optional(z.array(fn('a middleware (next, mount) => handler'))),
   useEach: optional(z.array(fn('a middleware (next, mount) => handler'))),
 };

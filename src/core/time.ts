@@ -23,15 +23,21 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** A timer that fires later than this shows that the event loop has stalled; so much more it is then given at most. Milliseconds. */
+const stallMs = 50;
+const longestGraceMs = 1_000;
+
 /**
  * A timer that is moved far more often than it fires. Moving it costs a clock reading: when the Node timer fires early, it is set
- * again for what is left.
+ * again for what is left. When it fires late, because the event loop has stalled, it waits as long again, once: what it waits for had
+ * no time either.
  */
 export class MovableTimer {
   readonly #fire: () => void;
   #timer: NodeJS.Timeout | undefined;
   #due = 0;
   #set = 0;
+  #graced = false;
   #immediate: NodeJS.Immediate | undefined;
 
   constructor(fire: () => void) {
@@ -42,6 +48,7 @@ export class MovableTimer {
   arm(ms: number, at = now()): void {
     this.#disarmImmediate();
     this.#due = at + ms;
+    this.#graced = false;
     if (ms === Number.POSITIVE_INFINITY) return this.stop();
     // A timer that is due earlier is left alone: it will look at the new time when it fires.
     if (this.#timer !== undefined && this.#set <= this.#due) return;
@@ -68,7 +75,13 @@ export class MovableTimer {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#due === Number.POSITIVE_INFINITY) return;
-      if (this.#due - now() >= 1) return this.#start();
+      const lateMs = now() - this.#due;
+      if (lateMs <= -1) return this.#start();
+      if (lateMs > stallMs && !this.#graced) {
+        this.#graced = true;
+        this.#due += lateMs + Math.min(lateMs, longestGraceMs);
+        return this.#start();
+      }
       // Node runs due timers before it polls sockets: after the loop has stalled, the data may be there, unread. Look again.
       this.#immediate = setImmediate(() => {
         this.#immediate = undefined;

@@ -314,6 +314,8 @@ export interface ReceivedFacts {
   readonly providerRequestId?: string;
   /** The provider's own object, once it is whole: `Completion.raw` of a streamed answer. */
   readonly raw?: unknown;
+  /** A piece of a tool call has come, which cannot be handed out yet. Without it a long tool call is a long silence. */
+  readonly progress?: boolean;
   /** US dollars that the provider says the attempt costs: goes before what `traits.price` makes of its usage. */
   readonly cost?: number;
 }
@@ -432,7 +434,7 @@ export interface Candidate {
   readonly inFlight: number;
   /** Attempts that wait in its line. */
   readonly queued: number;
-  /** Attempts it is trusted with at once; `Infinity` when nothing bounds it. */
+  /** Attempts it is trusted with at once; `Infinity` with `rateLimit: false`. */
   readonly window: number;
   /** Estimated milliseconds until a new attempt would be sent. */
   readonly waitMs: number;
@@ -471,7 +473,7 @@ export interface TransportOptions {
   readonly route?: Strategy;
   /** Asks again, here or elsewhere. `false`: one attempt a call, no fail-over. */
   readonly retry?: RetryOptions | false;
-  /** A second attempt beside a slow first one. @default false */
+  /** A second attempt beside a slow first one, elsewhere. @default with two failure domains: on */
   readonly hedge?: HedgeOptions | false;
   /** What becomes of a stream that breaks after it was answered. `false`: it ends in the original error. */
   readonly resume?: ResumeOptions | false;
@@ -497,8 +499,12 @@ export interface RetryOptions {
 }
 
 export interface HedgeOptions {
-  /** Milliseconds without content, from the moment the first attempt was sent, after which a second is made elsewhere. */
-  readonly afterMs: number;
+  /**
+   * Milliseconds without content, from the moment the first attempt was sent, after which a second is made elsewhere. Adaptive: half as
+   * long again as 95 of 100 first contents take at that provider, once ten have come; then hedges are at most a twentieth of all
+   * tokens. With a time of yours only the retry quota bounds them. @default adaptive: 800 or more
+   */
+  readonly afterMs?: number;
 }
 
 export interface ResumeOptions {
@@ -507,9 +513,15 @@ export interface ResumeOptions {
 }
 
 export interface TimeoutOptions {
-  /** Milliseconds to the first content of a streamed answer. @default 60_000 */
+  /**
+   * Milliseconds to the first content of a streamed answer. Adaptive: by what the provider's answers take; 60,000 until there were
+   * ten, and at least 20,000 where nobody else could be asked. @default adaptive: 5,000 to 60,000
+   */
   readonly firstContentMs?: number;
-  /** Milliseconds of silence between chunks. @default 30_000 */
+  /**
+   * Milliseconds of silence between chunks. Adaptive: four times the longest pause in the provider's answers; 30,000 until there were
+   * ten, and at least 10,000 for a stream, which cannot be run again. @default adaptive: 1,000 to 30,000
+   */
   readonly idleMs?: number;
   /** Milliseconds for a whole answer that is not streamed on the wire. @default 600_000 */
   readonly responseMs?: number;
@@ -533,6 +545,8 @@ export interface CircuitBreakerOptions {
 export interface RateLimitOptions {
   /** Calls that may wait for one provider. @default 10_000 */
   readonly maxQueued?: number;
+  /** Tokens, by estimate, that may wait for one provider. @default 100_000_000 */
+  readonly maxQueuedTokens?: number;
 }
 
 export interface CallOptions {

@@ -58,6 +58,7 @@ class Rounds {
   #round = 0;
   #tried = new Set<string>();
   readonly #givenUp = new Set<string>();
+  readonly #asked = new Set<string>();
   #last: string | undefined;
   #lastError: TransportError | undefined;
   /** Something was sent in this round, to find out more than whether a provider is back. */
@@ -100,8 +101,10 @@ class Rounds {
     const hops = {
       tried: this.#tried,
       givenUp: this.#givenUp,
+      asked: this.#asked,
       last: this.#last,
       patienceMs: this.#maxWaitMs - this.#waitedMs,
+      paid,
       hop: this.#hop,
     };
     const reply = await next(request, this.#context.with(itinerary.of(hops)));
@@ -125,7 +128,8 @@ class Rounds {
 
   /** The call is over without an answer. */
   end(): void {
-    if (this.#purse === 'paid') this.#place.quota.refund();
+    const wasSent = this.#context.attempts.length > this.#sent;
+    if (this.#purse === 'paid' && !wasSent) this.#place.quota.refund();
     this.#purse = 'free';
   }
 
@@ -142,6 +146,8 @@ class Rounds {
     if (backMs === undefined) return this.#told(error);
     const last = this.#lastError;
     if (last === undefined) return error;
+    // Our own network is gone: no provider's error says that.
+    if (error.code === 'connection') return this.#told(withFields(error, { cause: last }));
     // Nobody is left at all; a lone provider's error surfaces as itself.
     if (backMs === Number.POSITIVE_INFINITY && this.#place.health.providers.length > 1)
       return withFields(error, { cause: last });
@@ -162,6 +168,7 @@ class Rounds {
     if (sent) {
       this.#noteHedge();
       this.#last = name;
+      if (name !== undefined) this.#asked.add(name);
       if (!this.#hop.probe) this.#spent = true;
       else if (this.#purse === 'paid') this.#place.quota.refund();
       this.#purse = 'free';
@@ -174,7 +181,7 @@ class Rounds {
       else this.#tried.add(name);
     } else {
       this.#tried.add(name);
-      if (sent && !this.#hop.probe) {
+      if (sent && !this.#hop.probe && !this.#isCutOff()) {
         if (!this.#place.quota.withdraw()) {
           this.#purse = 'owing';
           return this.#saveUp(error);
@@ -184,6 +191,11 @@ class Rounds {
     }
     this.#context.publish({ type: 'retry', code: error.code, waitMs: 0 });
     return true;
+  }
+
+  /** Our own network is down: what fails then is not to be paid for. */
+  #isCutOff(): boolean {
+    return this.#place.health.providers.some(({ network }) => network?.isDown === true);
   }
 
   /** Of two attempts at once one error comes back; how the other failed is told beside it. */
@@ -235,21 +247,32 @@ class Rounds {
 
   #anyServes(): boolean {
     const { providers } = this.#place.health;
-    return providers.some(
-      (one) => !this.#givenUp.has(one.name) && one.circuit === 'closed' && one.unavailable() === undefined,
-    );
+    return providers.some((one) => !this.#givenUp.has(one.name) && one.serves);
   }
 
-  /** Waits; less when somebody is back before the time that was expected. */
+  /** Waits; less when somebody is back before the time that was expected, longer when nobody is back by then. */
   async #wait(ms: number, early: boolean): Promise<void> {
     const { health } = this.#place;
-    const { signal } = this.#context;
+    const { signal, deadline } = this.#context;
     if (!early) return sleep(ms, signal);
-    const until = now() + ms;
-    const candidates = health.providers.filter(({ name, quarantined }) => !this.#givenUp.has(name) && !quarantined);
-    await health.wait(ms, signal, () =>
-      candidates.some((candidate) => now() + candidate.backMs() < until - wakeSpreadMs),
-    );
-    if (now() < until) await sleep(Math.min(until - now(), Math.random() * wakeSpreadMs), signal);
+    const lastAt = now() + Math.min(this.#maxWaitMs - this.#waitedMs, deadline - Date.now());
+    let until = now() + ms;
+    for (;;) {
+      await health.wait(until - now(), signal, () => now() + this.#nextBackMs() < until - wakeSpreadMs);
+      if (now() < until) await sleep(Math.min(until - now(), Math.random() * wakeSpreadMs), signal);
+      // Of all who were woken the first has gone to look, and the others need not: how that ends will wake them again.
+      const backMs = this.#nextBackMs();
+      if (backMs <= 0 || now() + backMs >= lastAt) return;
+      until = now() + Math.ceil(backMs) + Math.random() * Math.min(wakeSpreadMs, backMs);
+    }
+  }
+
+  /** Milliseconds until the first of those can be asked that can help the call. */
+  #nextBackMs(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const candidate of this.#place.health.providers) {
+      if (!this.#givenUp.has(candidate.name) && !candidate.quarantined) least = Math.min(least, candidate.backMs());
+    }
+    return least;
   }
 }

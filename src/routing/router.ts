@@ -1,16 +1,12 @@
-import { isFree } from '../core/candidates.ts';
-import { alternatives, beginAttempt, callOf, forgetAttempt } from '../core/context.ts';
+import { alternatives, beginAttempt, callOf, forgetAttempt, others } from '../core/context.ts';
 import { TransportError, withFields } from '../core/errors.ts';
 import type { ProviderHealth } from '../core/health.ts';
 import { type Itinerary, itinerary, nobodyLeft } from '../core/itinerary.ts';
-import { isLack, isMeasurable, lackOf, lengthOf } from '../core/requirements.ts';
+import { isLack, isMeasurable, lengthOf } from '../core/requirements.ts';
 import type { Attempt, Candidate, CompletionRequest, Context, Handler, Strategy } from '../core/types.ts';
+import { type Destination, isRetry, Survey } from './router/survey.ts';
 
-/** One place to send an attempt to: a provider's layers, and how it does. */
-export interface Destination {
-  readonly health: ProviderHealth;
-  readonly handler: Handler;
-}
+export type { Destination } from './router/survey.ts';
 
 /**
  * Sends an attempt to one of the providers: leaves out those that cannot help the request or cannot be asked now, puts those last
@@ -33,11 +29,16 @@ export function router(strategy: Strategy, destinations: readonly Destination[])
     if (chosen === undefined) throw nobodyAt(destinations, survey, hops, at);
 
     const { health } = chosen;
-    const attempt = beginAttempt(context, reasonFor(health, hops)).with(alternatives.of(survey.alternatives));
+    const attempt = beginAttempt(context, reasonFor(health, hops)).with(
+      alternatives.of(survey.alternatives),
+      others.of(survey.others(health)),
+    );
     const wasSent = (): boolean => context.attempts.some(({ number }) => number === attempt.attempt);
     health.asked();
+    const pay = payment(health, hops);
     try {
       const reply = await chosen.handler(request, attempt);
+      void reply.done.then(({ ok }) => pay(ok));
       if (strategy.settled !== undefined) void reply.done.then(() => settled(strategy, request, attempt));
       if (health.limitsLength) {
         void reply.done.then(({ ok }) => {
@@ -46,6 +47,7 @@ export function router(strategy: Strategy, destinations: readonly Destination[])
       }
       return reply;
     } catch (error) {
+      if (!wasSent() && isRetry(health, hops)) pay(true);
       if (!wasSent()) forgetAttempt(attempt);
       else settled(strategy, request, attempt);
       if (!TransportError.is(error)) throw error;
@@ -59,91 +61,21 @@ export function router(strategy: Strategy, destinations: readonly Destination[])
   };
 }
 
+/** Takes a retry from the provider's own purse. Returns what to call when it is over: a success fills the purse. */
+function payment(health: ProviderHealth, hops: Itinerary): (ok: boolean) => void {
+  const { retryQuota } = health;
+  const isPaid = isRetry(health, hops) && retryQuota?.withdraw() === true;
+  return (ok) => {
+    if (!ok) return;
+    if (isPaid) retryQuota?.refund();
+    else retryQuota?.deposit();
+  };
+}
+
 function reasonFor({ name }: ProviderHealth, { beside, last }: Itinerary): Attempt['reason'] {
   if (beside !== undefined) return 'hedge';
   if (last === undefined) return 'first';
   return last === name ? 'retry' : 'failover';
-}
-
-/** Who may be chosen now, and why the others may not. */
-class Survey {
-  /** How many others could be asked instead of the one that is chosen. */
-  readonly alternatives: number;
-  readonly #destinations: readonly Destination[];
-  /** Why each is left out; `undefined` for those that may be chosen. */
-  readonly #reasons: (string | undefined)[];
-
-  constructor(destinations: readonly Destination[], request: CompletionRequest, hops: Itinerary, at: number) {
-    this.#destinations = destinations;
-    this.#reasons = destinations.map(({ health }) => exclusion(health, request, hops, at));
-    const tokens = destinations.some(({ health }) => health.limitsLength) ? lengthOf(request) : 0;
-    const fits = (health: ProviderHealth): boolean => !health.tooLong(tokens);
-    const isQuick = (health: ProviderHealth): boolean => !health.slow;
-    if (hops.beside !== undefined) {
-      // A hedge that would wait, or is likely to fail, costs more than it gives.
-      this.#demand('context window', fits);
-      this.#demand('slow', isQuick);
-      this.#demand('same domain', ({ domain }) => domain !== hops.beside);
-      this.#demand('half-open', ({ circuit }) => circuit === 'closed');
-      this.#demand('quarantined', ({ quarantined }) => !quarantined);
-      // Also one that is not known yet, and is sent its first attempts only.
-      this.#demand('busy', (health) => isFree(health) && health.queued === 0 && health.inFlight < health.window);
-      this.alternatives = this.candidates.length - 1;
-      return;
-    }
-    // The estimate of a prompt's length is rough: better to try than to refuse what might have fitted.
-    this.#prefer('context window', fits);
-    this.alternatives = this.candidates.length - 1;
-    // Not when the quick ones would make everybody wait: then the slow one is needed.
-    if (this.candidates.some(({ health }) => isQuick(health) && isFree(health))) this.#demand('slow', isQuick);
-    if (hops.tried.size === 0) return;
-    const failed = destinations.filter(({ health }) => hops.tried.has(health.name));
-    this.#prefer('same domain', ({ domain }) => failed.every(({ health }) => health.domain !== domain));
-  }
-
-  get candidates(): readonly Destination[] {
-    return this.#destinations.filter((_, index) => this.#reasons[index] === undefined);
-  }
-
-  /** For the event. */
-  get told(): readonly { readonly name: string; readonly excluded?: string }[] {
-    return this.#destinations.map(({ health: { name } }, index) => {
-      const excluded = this.#reasons[index];
-      return excluded === undefined ? { name } : { name, excluded };
-    });
-  }
-
-  reasonFor(destination: Destination): string | undefined {
-    return this.#reasons[this.#destinations.indexOf(destination)];
-  }
-
-  /** Leaves out those who are not as wished, as long as somebody is. */
-  #prefer(reason: string, isWished: (health: ProviderHealth) => boolean): void {
-    const isOne = ({ health }: Destination, index: number): boolean =>
-      this.#reasons[index] === undefined && isWished(health);
-    if (this.#destinations.some(isOne)) this.#demand(reason, isWished);
-  }
-
-  #demand(reason: string, isWished: (health: ProviderHealth) => boolean): void {
-    this.#destinations.forEach(({ health }, index) => {
-      if (this.#reasons[index] === undefined && !isWished(health)) this.#reasons[index] = reason;
-    });
-  }
-}
-
-/** Why a provider is left out, `undefined` when it may be chosen. */
-function exclusion(
-  health: ProviderHealth,
-  request: CompletionRequest,
-  hops: Itinerary,
-  at: number,
-): string | undefined {
-  return (
-    lackOf(health, request) ??
-    (hops.givenUp.has(health.name) ? 'given up' : undefined) ??
-    (hops.tried.has(health.name) ? 'tried' : undefined) ??
-    health.unavailable(at)
-  );
 }
 
 function choose(
@@ -189,6 +121,9 @@ function settled(strategy: Strategy, request: CompletionRequest, context: Contex
   }
 }
 
+/** Milliseconds until a purse is looked into again. */
+const spentMs = 500;
+
 function nobodyAt(destinations: readonly Destination[], survey: Survey, hops: Itinerary, at: number): TransportError {
   let backMs = Number.POSITIVE_INFINITY;
   for (const destination of destinations) {
@@ -196,18 +131,29 @@ function nobodyAt(destinations: readonly Destination[], survey: Survey, hops: It
     const reason = survey.reasonFor(destination);
     // One that is quarantined needs somebody to act, not somebody to wait.
     if (reason === undefined || reason === 'given up' || isLack(reason) || health.quarantined) continue;
-    backMs = Math.min(backMs, health.backMs(at));
+    backMs = Math.min(backMs, reason === 'retry quota' ? spentMs : health.backMs(at));
   }
   const reasons = survey.told
     .flatMap(({ name, excluded }) => (excluded === undefined ? [] : [`${name}: ${excluded}`]))
     .join(', ');
   const only = destinations.length === 1 ? destinations[0]?.health : undefined;
   const error =
+    unreachable(destinations) ??
     (only === undefined || hops.last !== undefined ? undefined : lone(only, at)) ??
     new TransportError('no_provider', `No provider can be asked (${reasons || 'the strategy chose none'})`, {
       retryAfterMs: backMs === Number.POSITIVE_INFINITY ? undefined : backMs,
     });
   return nobodyLeft(backMs, error);
+}
+
+/** When our own network is gone, that is what is wrong, and nothing else. */
+function unreachable(destinations: readonly Destination[]): TransportError | undefined {
+  const network = destinations[0]?.health.network;
+  if (network === undefined || !network.isDown) return undefined;
+  return new TransportError('connection', 'Our own network seems to be down; nothing was sent', {
+    blame: 'transport',
+    retryAfterMs: network.backMs,
+  });
 }
 
 /** A lone provider's state, as the error that it would give. */

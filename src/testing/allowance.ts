@@ -8,6 +8,8 @@ export interface EnforcedLimits extends Limits {
   readonly burstRatio?: number;
   /** Tells of limits: by headers on answers, and on 429s when to come back. @default true */
   readonly headers?: boolean;
+  /** 429s tell when to come back: when that is known, or so many milliseconds, whatever the limit. @default what `headers` is */
+  readonly retryAfter?: boolean | number;
 }
 
 /** What a request costs: known to a simulated provider before it answers. */
@@ -94,17 +96,23 @@ export class Allowance {
   /** Takes what the request costs, or says why not and takes nothing. `inFlight`: others that are being served. */
   admit(cost: Cost, inFlight: number, now: number): Refusal | undefined {
     if (inFlight >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY))
-      return { limit: 'concurrency', retryAfterMs: undefined };
+      return this.#told({ limit: 'concurrency', retryAfterMs: undefined });
     let refusal: Refusal | undefined;
     for (const [key, bucket] of this.#buckets) {
       const waitMs = bucket.msUntil(amountOf(key, cost), now);
       if (waitMs > (refusal?.retryAfterMs ?? 0))
         refusal = { limit: key === 'requestsPerMinute' ? 'requests' : 'tokens', retryAfterMs: waitMs };
     }
-    if (refusal !== undefined)
-      return this.#limits.headers === false ? { ...refusal, retryAfterMs: undefined } : refusal;
+    if (refusal !== undefined) return this.#told(refusal);
     for (const [key, bucket] of this.#buckets) bucket.take(amountOf(key, cost), now);
     return undefined;
+  }
+
+  /** What is said of it. */
+  #told(refusal: Refusal): Refusal {
+    const { headers = true, retryAfter = headers } = this.#limits;
+    if (retryAfter === true) return refusal;
+    return { ...refusal, retryAfterMs: retryAfter === false ? undefined : retryAfter };
   }
 
   /** How the limits stand; nothing when headers are off. */

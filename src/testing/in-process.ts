@@ -78,8 +78,12 @@ export function refusedBy({ limit, retryAfterMs }: Refusal, fields: TransportErr
 
 /** Throws what aborted the attempt: the signal's reason if that is a `TransportError`, else `cancelled`. */
 export function throwIfAborted(signal: AbortSignal): void {
-  if (!signal.aborted) return;
-  throw TransportError.is(signal.reason) ? signal.reason : new TransportError('cancelled', 'the call was cancelled');
+  if (signal.aborted) throw reasonOfAbort(signal);
+}
+
+/** What aborted the attempt. */
+export function reasonOfAbort({ reason }: AbortSignal): TransportError {
+  return TransportError.is(reason) ? reason : new TransportError('cancelled', 'the call was cancelled');
 }
 
 /** What a walk through an answer's steps needs to know. */
@@ -91,6 +95,8 @@ export interface Walk {
   readonly fields: TransportErrorFields;
   /** Called when the provider begins to answer. */
   accepted(): void;
+  /** Called when a piece of a tool call has come. */
+  progressed(): void;
 }
 
 /** An answer's steps as chunks. Tool calls come whole, before the `finish` chunk. */
@@ -115,6 +121,7 @@ export async function* walk(steps: Iterable<Step>, facts: Walk): AsyncGenerator<
         recording.made();
         recording.sent();
         if (piece.type === 'text' || piece.type === 'reasoning') yield { type: piece.type, text: piece.text };
+        else if (piece.type === 'arguments') facts.progressed();
         break;
       }
       case 'finish':

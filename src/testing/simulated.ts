@@ -87,7 +87,8 @@ export function simulated(options: SimulatedOptions = {}): SimulatedProvider {
         accepted(fault?.kind === 'status' ? hintsOfFault(fault) : {});
         throw error;
       }
-      yield* walk(steps(), { recording, signal, model, fields, accepted });
+      const progressed = () => context.received({ progress: true });
+      yield* walk(steps(), { recording, signal, model, fields, accepted, progressed });
       ended = true;
     } catch (error) {
       ended = !signal.aborted;

@@ -28,6 +28,8 @@ export class MessageStream {
   /** A tool call that has ended without being whole: whether it was cut off is known when the answer ends. */
   #unsure: number | undefined;
   #stopReason: unknown;
+  /** Pieces of tool calls that have come: an answer that goes on, while there is nothing to hand out. */
+  pieces = 0;
   #finished = false;
 
   constructor(model: string, failures: Failures) {
@@ -118,9 +120,11 @@ export class MessageStream {
     this.#blocks.set(index, block);
     if (delta.type === 'text_delta') this.#add(index, 'text', delta.text, chunks);
     else if (delta.type === 'thinking_delta') this.#add(index, 'thinking', delta.thinking, chunks);
-    else if (delta.type === 'input_json_delta')
-      this.#json.set(index, (this.#json.get(index) ?? '') + textOr(delta.partial_json));
-    else if (delta.type === 'signature_delta') block.signature = delta.signature;
+    else if (delta.type === 'input_json_delta') {
+      const json = textOr(delta.partial_json);
+      if (json !== '') this.pieces += 1;
+      this.#json.set(index, (this.#json.get(index) ?? '') + json);
+    } else if (delta.type === 'signature_delta') block.signature = delta.signature;
     else if (delta.type === 'citations_delta')
       block.citations = [...(Array.isArray(block.citations) ? block.citations : []), delta.citation];
   }

@@ -16,6 +16,7 @@ import {
   type Batches,
   batchesOf,
   chunksIn,
+  goesOn,
   isUnstreamed,
   type StreamAttempt,
   streamAttempt,
@@ -74,8 +75,10 @@ async function* streamed(
     while (!answer.finished) {
       const events = await nextEvents(reader, signal, failures);
       if (events === undefined) break;
+      const { pieces } = answer;
       const { chunks, broken } = chunksIn(events, chunksOf);
       if (chunks.length > 0) yield chunks;
+      else if (answer.pieces > pieces) context.received(goesOn);
       if (broken !== undefined) throw broken.error;
     }
     const finish = answer.end();

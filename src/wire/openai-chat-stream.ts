@@ -33,6 +33,11 @@ export class ChatStream {
     return this.#reason !== undefined;
   }
 
+  /** Pieces of tool calls that have come: an answer that goes on, while there is nothing to hand out. */
+  get pieces(): number {
+    return this.#tools.pieces;
+  }
+
   /** What has arrived so far. */
   get partial(): PartialAnswer {
     return { text: this.#text, toolCalls: [...this.#toolCalls], reasoning: this.#reasoning || undefined };

@@ -11,6 +11,7 @@ import {
   type Batches,
   batchesOf,
   chunksIn,
+  goesOn,
   isUnstreamed,
   type StreamAttempt,
   streamAttempt,
@@ -71,8 +72,10 @@ async function* streamed(
     while (!done) {
       const events = await nextEvents(reader, answer, signal, failures);
       if (events === undefined) break;
+      const { pieces } = answer;
       const { chunks, broken } = chunksIn(events, chunksOf);
       if (chunks.length > 0) yield chunks;
+      else if (answer.pieces > pieces) context.received(goesOn);
       if (broken !== undefined) throw broken.error;
     }
     const finish = answer.end();

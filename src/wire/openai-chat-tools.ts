@@ -14,6 +14,8 @@ export class ToolCallAssembler {
   readonly #failures: Failures;
   #open: Open | undefined;
   #count = 0;
+  /** Pieces that have come, but for empty ones. */
+  pieces = 0;
 
   constructor(failures: Failures) {
     this.#failures = failures;
@@ -41,7 +43,9 @@ export class ToolCallAssembler {
       if (this.#open === undefined) this.#open = { index, id: '', name: '', json: '' };
       if (this.#open.id === '') this.#open.id = id;
       if (this.#open.name === '') this.#open.name = name;
-      this.#open.json += argumentsOf(called);
+      const json = argumentsOf(called);
+      this.#open.json += json;
+      if (json !== '' || name !== '') this.pieces += 1;
     }
     return whole;
   }

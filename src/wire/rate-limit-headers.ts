@@ -116,7 +116,9 @@ function settled(found: Found, named: Period | undefined): RateLimit | undefined
 function inferred({ limit, remaining, resetMs }: RateLimit): Period | undefined {
   if (limit === undefined || remaining === undefined || resetMs === undefined) return undefined;
   const used = limit - remaining;
-  return used > 0 && resetMs >= 5 ? periodOfMs((resetMs / used) * limit) : undefined;
+  const period = used > 0 && resetMs >= 5 ? periodOfMs((resetMs / used) * limit) : undefined;
+  // A bucket that holds less than its period's worth looks like a shorter one: those are only ever told by name.
+  return period === 'second' || period === '10 seconds' ? undefined : period;
 }
 
 const periods: readonly (readonly [Period, number])[] = [

@@ -1,6 +1,6 @@
 import { TransportError } from '../core/errors.ts';
 import { type Fork, forkSignal, onAbort, reasonOf } from '../core/signals.ts';
-import type { Chunk, ProviderAnswer } from '../core/types.ts';
+import type { Chunk, ProviderAnswer, ReceivedFacts } from '../core/types.ts';
 import type { ByteReader } from './bytes.ts';
 import type { Failures } from './failures.ts';
 import { chunksOf } from './openai-chat-answer.ts';
@@ -94,6 +94,9 @@ class AttemptStream implements AsyncIterableIterator<Chunk> {
     this.#fork?.release();
   }
 }
+
+/** What the transport is told when a piece of a tool call has come, and no chunk. */
+export const goesOn: ReceivedFacts = Object.freeze({ progress: true });
 
 /** A whole answer as a stream. */
 export async function* batchesOf(answer: ProviderAnswer): Batches {

@@ -298,7 +298,11 @@ describe('After very many cancelled calls', () => {
       case 2: {
         // Before it is answered or in the middle of it, whichever comes first.
         const call = llm.complete({ prompt, stream: true }, { signal: shared, timeoutMs: 20 });
-        expect(await settled(call.then((stream) => stream.completion))).toMatchObject({ code: 'deadline_exceeded' });
+        const error = (await settled(call.then((stream) => stream.completion))) as
+          | { readonly code?: string }
+          | undefined;
+        // Told at once that it would wait for too long, when five hundred are under way.
+        expect(['deadline_exceeded', 'queue_full']).toContain(error?.code);
         return;
       }
       default: {

@@ -67,7 +67,7 @@ const good: readonly MiddlewareContractOptions[] = [
   },
   {
     name: 'rateLimit',
-    make: () => rateLimit({}, aHealth({ concurrency: 2 }), new Health()),
+    make: () => rateLimit({}, { health: aHealth({ concurrency: 2 }), all: new Health() }),
     place: 'attempt',
   },
   { name: 'quarantine', make: () => quarantine(aHealth()), place: 'attempt' },

@@ -12,7 +12,7 @@ const special: Readonly<Record<string, Partial<StrategyContractOptions>>> = {
 };
 
 const folder = new URL('../../src/routing/', import.meta.url);
-const files = readdirSync(folder).filter((file) => file !== 'router.ts');
+const files = readdirSync(folder).filter((file) => file.endsWith('.ts') && file !== 'router.ts');
 
 /** The export that a file is named after. */
 function nameOf(file: string): string {

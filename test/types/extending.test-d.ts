@@ -57,6 +57,7 @@ interface Fields {
   'circuit:change': { provider: string; from: Candidate['circuit']; to: Candidate['circuit'] };
   'window:change': { provider: string; from: number; to: number };
   'provider:park': { provider: string; code: ErrorCode | undefined; until: number };
+  'network:change': { state: 'down' | 'up'; domains: readonly string[] };
   'provider:quarantine': { provider: string; code: ErrorCode | undefined; until: number };
   'provider:release': { provider: string; code: ErrorCode | undefined; until: number };
 }
@@ -259,7 +260,6 @@ export function refused(): void {
   const make = (options: Omit<TransportOptions, 'providers'>) => createTransport({ providers: [provider], ...options });
   make({ retry: false, hedge: false, resume: false, timeout: false, circuitBreaker: false, rateLimit: false });
   make({ hedge: { afterMs: 800 }, retry: { contentFiltered: 'elsewhere' }, resume: { mode: 'error' } });
-  // @ts-expect-error when to hedge has no default
   make({ hedge: {} });
   // @ts-expect-error on is said by its options
   make({ hedge: true });

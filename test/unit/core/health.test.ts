@@ -27,10 +27,36 @@ describe("a provider's health", () => {
   it('has the estimates that it is fed', () => {
     const { health, firstContent, chunkGap } = aHealth();
     health.answeredAfter(120, 1);
-    health.chunkGap(10, 2);
+    health.pace.chunkGap(10, 2);
     expect(firstContent.samples).toEqual([120]);
     expect(chunkGap.samples).toEqual([10]);
     expect(health).toMatchObject({ firstContentMs: 120, chunkGapMs: 10 });
+  });
+
+  it('was rescued after at least so long as it had been waited for', () => {
+    const { health, firstContent } = aHealth();
+    health.rescued();
+    expect(firstContent.samples).toEqual([]);
+    health.rescued(900);
+    health.rescued(700);
+    health.rescued(1_200);
+    expect(firstContent.samples).toEqual([900, 1_200]);
+  });
+
+  it('is slow after three rescues in a row, until it answers sooner than those were late', () => {
+    const { health } = aHealth();
+    for (const ms of [900, 800, 1_000]) {
+      expect(health.slow).toBe(false);
+      health.rescued(ms);
+    }
+    health.answeredAfter(800, 1);
+    expect(health.slow).toBe(true);
+    health.answeredAfter(799, 2);
+    expect(health.slow).toBe(false);
+    for (let time = 0; time < 3; time += 1) health.rescued(900);
+    expect(health.slow).toBe(true);
+    health.reset();
+    expect(health.slow).toBe(false);
   });
 
   it('waits as long as its line or its return takes, whichever is longer', () => {
@@ -55,7 +81,7 @@ describe("a provider's health", () => {
       },
     };
     health.answeredAfter(1, 1);
-    health.chunkGap(1, 1);
+    health.pace.chunkGap(1, 1);
     health.park(Date.now() + 1_000);
     health.setQuarantine({ ...quarantine, until: Date.now() + 1_000 });
     expect(health.failureRatio).toBe(0.5);
@@ -117,6 +143,26 @@ describe('a parked provider', () => {
     vi.advanceTimersByTime(150);
     expect(Date.now()).toBe(until + 50);
     expect(health.park(Date.now() + 10)).toBe(true);
+  });
+
+  it.each([3_600_000, -3_600_000])('is left alone no longer and no shorter when the clock is set by %s ms', (ms) => {
+    const { health } = aHealth();
+    health.park(Date.now() + 100);
+    vi.setSystemTime(Date.now() + ms);
+    expect([health.unavailable(), health.backMs(), health.waitMs, health.serves]).toEqual(['parked', 100, 100, false]);
+    vi.advanceTimersByTime(100);
+    expect([health.unavailable(), health.backMs(), health.waitMs, health.serves]).toEqual([undefined, 0, 0, true]);
+  });
+
+  it('is left alone for a day when it says a year, and lets nobody know of what is no time', () => {
+    let changes = 0;
+    const { health } = aHealth(aProvider(), () => {
+      changes += 1;
+    });
+    health.park(Number.NaN);
+    expect([health.unavailable(), changes]).toEqual([undefined, 0]);
+    health.park(Date.now() + 365 * 86_400_000);
+    expect([health.backMs(), health.snapshot().parkedUntil]).toEqual([86_400_000, Date.now() + 86_400_000]);
   });
 });
 

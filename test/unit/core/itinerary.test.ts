@@ -6,8 +6,8 @@ import { aCall } from './support.ts';
 describe('the itinerary of a call', () => {
   it('begins with nobody asked, nobody given up, and no patience', () => {
     expect(aCall().above.get(itinerary)).toEqual({
-      ...{ tried: new Set(), givenUp: new Set(), last: undefined },
-      ...{ patienceMs: 0, hop: undefined },
+      ...{ tried: new Set(), givenUp: new Set(), asked: new Set(), last: undefined },
+      ...{ patienceMs: 0, paid: false, hop: undefined },
     });
   });
 });

@@ -56,7 +56,11 @@ describe('an option with parts', () => {
   });
 
   it.each<[string, object, string]>([
-    ['a hedge without a time', { hedge: {} }, 'hedge.afterMs: expected milliseconds, 0 or more (Infinity: no limit)'],
+    [
+      'a hedge with a word for a time',
+      { hedge: { afterMs: 'soon' } },
+      'hedge.afterMs: expected milliseconds, 0 or more (Infinity: no limit)',
+    ],
     ['a hedge with a typo', { hedge: { afterMs: 5, after: 5 } }, 'hedge.after: is not an option'],
     [
       'half a prompt cache',

@@ -1,3 +1,5 @@
+import { RttEstimator } from '../../../src/control/rtt-estimator.ts';
+import { Silence } from '../../../src/control/silence.ts';
 import { beginAttempt, type Call, createContext } from '../../../src/core/context.ts';
 import { Events, type TransportEvent } from '../../../src/core/events.ts';
 import { ProviderHealth } from '../../../src/core/health.ts';
@@ -183,7 +185,8 @@ class Samples {
 export function aHealth(provider: Provider = aProvider(), changed?: () => void) {
   const firstContent = new Samples();
   const chunkGap = new Samples();
-  return { health: new ProviderHealth(provider, { firstContent, chunkGap }, changed), firstContent, chunkGap };
+  const estimates = { firstContent, chunkGap, rtt: () => new RttEstimator(), silence: new Silence() };
+  return { health: new ProviderHealth(provider, estimates, changed), firstContent, chunkGap };
 }
 
 export function answer(fields: Partial<ProviderAnswer> = {}): ProviderAnswer {

@@ -169,6 +169,52 @@ describe('a movable timer', () => {
     }
   });
 
+  describe('after the loop has stalled', () => {
+    let stalled = 0;
+    /** Lets the clock run on while nothing else does. */
+    const stall = (ms: number): void => {
+      stalled += ms;
+    };
+    beforeEach(() => {
+      stalled = 0;
+      const { now: fake } = performance;
+      vi.spyOn(performance, 'now').mockImplementation(() => fake.call(performance) + stalled);
+    });
+    afterEach(() => {
+      vi.restoreAllMocks();
+    });
+
+    it.each([
+      [300, 100 + 300 + 300],
+      [5_000, 100 + 5_000 + 1_000],
+      // Every loop is a little late.
+      [40, 100 + 40],
+    ])('for %s ms, so that it is late itself, waits as long again, a second at most', async (stalledMs, at) => {
+      const { timer: one, fired } = timer();
+      one.arm(100);
+      vi.advanceTimersByTime(50);
+      stall(stalledMs);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(fired).toEqual([at]);
+    });
+
+    it('does so once for each time that it is armed', async () => {
+      const { timer: one, fired } = timer();
+      one.arm(100);
+      stall(300);
+      await vi.advanceTimersByTimeAsync(390);
+      // At the end of what it was given, once more.
+      stall(300);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(fired).toEqual([100 + 300 + 300 + 300]);
+      const armedAt = 390 + 1_000 + 600;
+      one.arm(100);
+      stall(300);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(fired[1]).toBe(armedAt + 100 + 300 + 300);
+    });
+  });
+
   it('waits longer than a Node timer can', async () => {
     const { timer: one, fired } = timer();
     const set = vi.spyOn(globalThis, 'setTimeout');

@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { MovingAverage } from '../../../src/control/moving-average.ts';
+import { RttEstimator } from '../../../src/control/rtt-estimator.ts';
 import { type Call, createContext, watchers } from '../../../src/core/context.ts';
 import { TransportError } from '../../../src/core/errors.ts';
 import { Events, type TransportEvent } from '../../../src/core/events.ts';
 import { Health, ProviderHealth } from '../../../src/core/health.ts';
 import { itinerary } from '../../../src/core/itinerary.ts';
+import { now } from '../../../src/core/time.ts';
 import type { CircuitBreakerOptions, Handler, Outcome } from '../../../src/core/types.ts';
 import { circuitBreaker } from '../../../src/middleware/circuit-breaker.ts';
-import { type FaultName, randomFrom, simulated } from '../../../src/testing/index.ts';
-import { aCall } from '../core/support.ts';
+import { type FaultName, randomFrom, type SimulatedProvider, simulated } from '../../../src/testing/index.ts';
+import { aCall, listenersOf } from '../core/support.ts';
 import {
   advance,
   allSettled,
@@ -35,7 +37,11 @@ const hello = { prompt: 'Hello' };
 /** The layer alone: attempts are answered, and end, when the test says so. */
 function layer(options: CircuitBreakerOptions = {}, others: readonly { serves: boolean }[] = []) {
   const all = new Health();
-  const estimate = () => ({ firstContent: new MovingAverage(1), chunkGap: new MovingAverage(1) });
+  const estimate = () => ({
+    firstContent: new MovingAverage(1),
+    chunkGap: new MovingAverage(1),
+    rtt: () => new RttEstimator(),
+  });
   const health = new ProviderHealth(
     { name: 'a', domain: 'a', kind: 't', model: 'm' } as never,
     estimate(),
@@ -49,13 +55,28 @@ function layer(options: CircuitBreakerOptions = {}, others: readonly { serves: b
   }
   const changes: string[] = [];
   const cleanups: (() => void | Promise<void>)[] = [];
-  const open: { probe: boolean; startedAt: number; answer(): void; end(outcome: boolean | 'neutral'): void }[] = [];
+  const open: {
+    readonly probe: boolean;
+    readonly startedAt: number;
+    readonly signal: AbortSignal;
+    waiting(wire: 'stream' | 'unary'): void;
+    progress(): void;
+    answer(): void;
+    end(outcome: boolean | 'neutral'): void;
+  }[] = [];
   const next: Handler = (_request, context) =>
     new Promise((resolve, reject) => {
       let finishDone: ((outcome: Outcome) => void) | undefined;
       const attempt = {
         probe: context.get(itinerary).hop?.probe ?? false,
         startedAt: Date.now(),
+        signal: context.signal,
+        waiting(wire: 'stream' | 'unary') {
+          for (const watcher of context.get(watchers)) watcher.waiting?.(wire);
+        },
+        progress() {
+          for (const watcher of context.get(watchers)) watcher.progress?.(now());
+        },
         answer() {
           for (const watcher of context.get(watchers)) watcher.content?.();
           const done = new Promise<Outcome>((settle) => {
@@ -85,7 +106,7 @@ function layer(options: CircuitBreakerOptions = {}, others: readonly { serves: b
   const ask = () => handler(hello, aCall().context);
 
   /** Begins an attempt. Returns the code with which it was refused, if it was. */
-  async function begin(): Promise<string | undefined> {
+  async function begin(signal = new AbortController().signal): Promise<string | undefined> {
     const call: Call = {
       transactionId: 't',
       priority: 'default',
@@ -95,9 +116,7 @@ function layer(options: CircuitBreakerOptions = {}, others: readonly { serves: b
       lastAttempt: 0,
     };
     const hop = { probe: false };
-    const context = createContext(call, { signal: new AbortController().signal }).with(
-      itinerary.of({ ...itinerary.initial, hop }),
-    );
+    const context = createContext(call, { signal }).with(itinerary.of({ ...itinerary.initial, hop }));
     let refused: string | undefined;
     handler(hello, context).catch((error: TransportError) => {
       refused = error.code;
@@ -317,7 +336,7 @@ describe('once it is open', () => {
     }
   });
 
-  it('a probe goes out after half a second, then 1, 1.5 … while nobody serves, never further apart than four seconds', async () => {
+  it('a probe goes out after half a second, then 1, 1.5 … while nobody serves, never further apart than 2.5 seconds', async () => {
     const [a, b] = [simulated({ name: 'a', fault: 'http-500' }), simulated({ name: 'b', fault: 'http-500' })];
     const llm = transport({ providers: [a, b], retry: { maxWaitMs: 30_000 } });
     await broken(llm.complete(hello));
@@ -326,7 +345,7 @@ describe('once it is open', () => {
       const gaps = times.slice(3).map((at, index) => at - (times[index + 2] ?? 0));
       expect(gaps.length).toBeGreaterThan(9);
       for (const [index, gap] of gaps.entries()) {
-        const most = Math.min(500 * (index + 1), 4_000);
+        const most = Math.min(500 * (index + 1), 2_500);
         expect(gap).toBeGreaterThanOrEqual(most * 0.8 - 1);
         // Woken by the time that was told, and spread a little.
         expect(gap).toBeLessThanOrEqual(most + 60);
@@ -465,6 +484,221 @@ describe('once it is open', () => {
     const error = await broken(llm.complete(hello));
     expect(error).toMatchObject({ code: 'circuit_open', provider: 'a', attempts: [], ms: 0 });
     expect(error.retryAfterMs).toBeLessThanOrEqual(500);
+  });
+});
+
+describe('a probe', () => {
+  /** A circuit that has opened, and one attempt that finds out. */
+  async function probing(signal?: AbortSignal, prepare: (circuit: ReturnType<typeof layer>) => void = () => {}) {
+    const circuit = layer();
+    prepare(circuit);
+    await circuit.trip();
+    await advance(600);
+    await circuit.begin(signal);
+    const probe = given(circuit.open[0]);
+    expect([circuit.health.circuit, probe.probe]).toEqual(['half-open', true]);
+    return { ...circuit, probe };
+  }
+
+  it('that has shown nothing for ten seconds is stopped, as one that was late', async () => {
+    const { health, probe, close } = await probing();
+    probe.waiting('stream');
+    await advance(9_999);
+    expect([probe.signal.aborted, health.circuit]).toEqual([false, 'half-open']);
+    await advance(1);
+    expect([probe.signal.aborted, health.circuit]).toEqual([true, 'open']);
+    expect(probe.signal.reason).toMatchObject({ code: 'timeout', provider: 'a', blame: 'provider' });
+    close();
+  });
+
+  it.each(['content', 'pieces of a tool call'])(
+    'that has shown %s is not stopped, and closes the circuit',
+    async (what) => {
+      const { health, probe, close } = await probing();
+      probe.waiting('stream');
+      await advance(9_000);
+      if (what === 'content') probe.answer();
+      else probe.progress();
+      await flush();
+      expect(health.circuit).toBe('closed');
+      await advance(60_000);
+      expect(probe.signal.aborted).toBe(false);
+      close();
+    },
+  );
+
+  it.each([
+    ['from the beginning', [0, 0]],
+    ['after a stream was refused', [0, 9_000]],
+  ])('whose answer comes whole, %s, has two minutes for it', async (_, [streamedAt = 0, wholeAt = 0]) => {
+    const { health, probe, attempt, close } = await probing();
+    if (wholeAt > streamedAt) probe.waiting('stream');
+    await advance(wholeAt);
+    probe.waiting('unary');
+    await advance(119_999);
+    expect([probe.signal.aborted, health.circuit, health.backMs()]).toEqual([false, 'half-open', 1]);
+    await advance(1);
+    expect([probe.signal.aborted, health.circuit]).toEqual([true, 'open']);
+    await advance(1_100);
+    expect(await attempt(true)).toBeUndefined();
+    expect(health.circuit).toBe('closed');
+    close();
+  });
+
+  it('has as long as its model is known to take, when that is longer', async () => {
+    const { health, probe, close } = await probing(undefined, (circuit) => {
+      for (let sample = 0; sample < 10; sample += 1) circuit.health.pace.begun(12_000, hello);
+    });
+    const timeoutMs = Math.floor(given(health.pace.timeoutMs(hello, true)));
+    expect(timeoutMs).toBeGreaterThan(20_000);
+    await advance(timeoutMs - 1);
+    expect([probe.signal.aborted, health.circuit]).toEqual([false, 'half-open']);
+    await advance(1);
+    expect([probe.signal.aborted, health.circuit]).toEqual([true, 'open']);
+    close();
+  });
+
+  it('of a quick model has ten seconds all the same', async () => {
+    const { probe, close } = await probing(undefined, (circuit) => {
+      for (let sample = 0; sample < 10; sample += 1) circuit.health.pace.begun(50, hello);
+    });
+    await advance(9_999);
+    expect(probe.signal.aborted).toBe(false);
+    close();
+  });
+
+  /** Milliseconds that each of so many probes in a row has, of which none shows anything. */
+  async function patience({ begin, open, health }: ReturnType<typeof layer>, probes: number): Promise<number[]> {
+    const waited: number[] = [];
+    while (waited.length < probes) {
+      await advance(1);
+      if ((await begin()) !== undefined) continue;
+      const { signal } = given(open.at(-1));
+      const from = Date.now();
+      while (!signal.aborted) await advance(100);
+      expect(health.circuit).toBe('open');
+      waited.push(Date.now() - from);
+    }
+    return waited;
+  }
+
+  it('has twice as long as the one before that has shown nothing, while nobody knows the model: up to a minute', async () => {
+    const circuit = layer();
+    await circuit.trip();
+    expect(await patience(circuit, 5)).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);
+    // It is back, and fails again: that is another outage.
+    while (circuit.health.circuit !== 'closed') {
+      await advance(500);
+      await circuit.attempt(true);
+    }
+    for (let count = 0; count < 3; count += 1) await circuit.attempt(false);
+    expect(await patience(circuit, 1)).toEqual([10_000]);
+    circuit.close();
+  });
+
+  it('has twice as long as the one before that has shown nothing, up to eight times what its model is known to take', async () => {
+    const circuit = layer();
+    for (let sample = 0; sample < 10; sample += 1) circuit.health.pace.begun(3_000, hello);
+    const knownMs = given(circuit.health.pace.timeoutMs(hello, true));
+    await circuit.trip();
+    const waited = await patience(circuit, 5);
+    const expected = [1, 2, 4, 8, 8].map((times) => Math.max(10_000, times * knownMs));
+    for (const [index, ms] of waited.entries()) expect(Math.abs(ms - given(expected[index]))).toBeLessThanOrEqual(100);
+    circuit.close();
+  });
+
+  it('finds out in the end that a lone provider is back whose model nobody knows, and that thinks for long', async () => {
+    const a = simulated({ name: 'a', words: 1, firstTokenMs: 20_000, script: ['http-500', 'http-500', 'http-500'] });
+    const llm = transport({ providers: [a] });
+    expect(await settled(llm.complete(hello), 120_000)).toMatchObject({ ok: true });
+    expect(llm.health()[0]?.circuit).toBe('closed');
+  });
+
+  it('is stopped with its call, and leaves no listener behind, however it ends', async () => {
+    for (const how of ['aborted', 'answered', 'failed'] as const) {
+      const controller = new AbortController();
+      const listeners = listenersOf(controller.signal);
+      const { probe, close } = await probing(controller.signal);
+      expect(listeners()).toBe(1);
+      if (how === 'aborted') {
+        controller.abort();
+        expect(probe.signal.aborted).toBe(true);
+      }
+      probe.end(how === 'answered' ? true : how === 'failed' ? false : 'neutral');
+      await flush();
+      expect(listeners()).toBe(0);
+      close();
+    }
+  });
+
+  it('is the only attempt that is watched so: others are their time-out’s to stop', async () => {
+    const circuit = layer();
+    await circuit.begin();
+    await advance(200_000);
+    expect(given(circuit.open[0]).signal.aborted).toBe(false);
+    circuit.close();
+  });
+
+  /** The first of two is failing, has been found out, and meets its next attempt like this. */
+  async function outage(a: SimulatedProvider, fault?: Parameters<SimulatedProvider['setFault']>[0]) {
+    const b = simulated({ name: 'b', words: 1 });
+    const llm = transport({ providers: [a, b] });
+    a.setFault('http-500');
+    for (let count = 0; count < 3; count += 1) await kept(llm.complete(hello));
+    expect([requestsAt(a), llm.health()[0]?.circuit]).toEqual([3, 'open']);
+    a.setFault(fault);
+    await advance(5_000);
+    return { b, llm, circuit: () => llm.health()[0]?.circuit };
+  }
+
+  it('that hangs costs its call ten seconds; its slot and its connection are free, and the next may go', async () => {
+    const a = simulated({ name: 'a', words: 1, limits: { concurrency: 1 } });
+    const { llm, circuit } = await outage(a, 'silence-after-headers');
+    const first = await settled(llm.complete(hello));
+    expect(first).toMatchObject({ ok: true, ms: 10_000 });
+    expect(first.ok && first.value.attempts).toMatchObject([
+      { provider: 'a', outcome: 'timeout', durationMs: 10_000 },
+      { provider: 'b', outcome: 'ok' },
+    ]);
+    expect([a.inFlight, llm.health()[0]?.inFlight, circuit()]).toEqual([0, 0, 'open']);
+    a.setFault(undefined);
+    await advance(5_000);
+    expect(asked(await kept(llm.complete(hello)))).toEqual(['a']);
+    expect(circuit()).toBe('closed');
+  });
+
+  it('whose answer comes whole after half a minute is the answer, and closes the circuit', async () => {
+    const a = simulated({ name: 'a', words: 1, streaming: false });
+    const { llm, circuit } = await outage(a, { kind: 'slow', firstTokenMs: 30_000 });
+    const call = watch(llm.complete(hello));
+    await advance(29_999);
+    expect([call.result, circuit()]).toEqual([undefined, 'half-open']);
+    await advance(1);
+    expect(call.result).toMatchObject({ ok: true, value: { provider: 'a' } });
+    expect(circuit()).toBe('closed');
+  });
+
+  it('is the answer also when that is a tool call that takes longer than ten seconds to come', async () => {
+    const toolCalls = [{ name: 'write', input: { text: 'x'.repeat(200) } }];
+    const a = simulated({ name: 'a', answer: () => ({ toolCalls }), tokenMs: 500 });
+    const { llm, circuit } = await outage(a);
+    const result = await settled(llm.complete(hello));
+    expect(result).toMatchObject({ ok: true, value: { provider: 'a', toolCalls: [{ name: 'write' }] } });
+    expect(result.ms).toBeGreaterThan(10_000);
+    expect(circuit()).toBe('closed');
+  });
+
+  it('of a model that is known to think for long is waited for', async () => {
+    const a = simulated({ name: 'a', words: 1, firstTokenMs: 15_000 });
+    const b = simulated({ name: 'b', words: 1 });
+    const llm = transport({ providers: [a, b], hedge: false });
+    for (let count = 0; count < 10; count += 1) await kept(llm.complete(hello));
+    a.setFault('http-500');
+    for (let count = 0; count < 3; count += 1) await kept(llm.complete(hello));
+    a.setFault(undefined);
+    await advance(5_000);
+    expect(await settled(llm.complete(hello))).toMatchObject({ ok: true, ms: 15_000, value: { provider: 'a' } });
+    expect(llm.health()[0]?.circuit).toBe('closed');
   });
 });
 

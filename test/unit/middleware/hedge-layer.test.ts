@@ -58,7 +58,7 @@ function race(health = healthOf('one', 'two'), hops: Partial<Itinerary> = {}) {
             for (const watcher of inner.get(watchers)) watcher.waiting?.('stream');
           },
           content() {
-            for (const watcher of inner.get(watchers)) watcher.content?.();
+            for (const watcher of inner.get(watchers)) watcher.answered?.();
           },
           answer: (reply = replyFrom(completionOf())) => settle(() => resolve(reply)),
           fail: (error) => settle(() => reject(error)),
@@ -83,9 +83,9 @@ const wrong = new TransportError('invalid_request', 'x');
 describe('the second attempt of a race', () => {
   it('goes elsewhere than the first and whoever was tried before, and waits for nobody', () => {
     const { late } = race(healthOf('one', 'two', 'three'), { tried: new Set(['three']), patienceMs: 5_000 });
-    expect(late('two').hops).toEqual({
+    expect(late('two').hops).toMatchObject({
       ...{ tried: new Set(['three', 'two']), givenUp: new Set(), last: 'two' },
-      ...{ patienceMs: 0, hop: undefined, beside: 'domain of two' },
+      ...{ patienceMs: 0, paid: true, hop: undefined, beside: 'domain of two' },
     });
   });
 
@@ -140,6 +140,71 @@ describe('the second attempt of a race', () => {
     quota.withdraw();
     await first.fail(broken);
     expect(quota.left).toBe(15);
+  });
+});
+
+describe('a hedge that cannot be paid for when it is time', () => {
+  /** A race whose first attempt is sent while the purse is less than half full. */
+  function poor() {
+    const scene = race();
+    while (scene.quota.left > 5) scene.quota.withdraw();
+    scene.first.send('one');
+    /** Lets it be time once more, so many times. */
+    const looks = (times: number) => {
+      for (let look = 0; look < times; look += 1) passOver();
+    };
+    const earn = () => {
+      while (scene.quota.left < 10) scene.quota.deposit();
+    };
+    return { ...scene, looks, earn, made: () => scene.runners.length - 1 };
+  }
+
+  it.each([1, 2])(
+    'is made as soon as it can be, after as long again (looks in vain: %s), and tells how long that was',
+    (times) => {
+      const { looks, earn, made, runners, quota, call } = poor();
+      looks(times);
+      earn();
+      vi.advanceTimersByTime(afterMs - 2);
+      expect(made()).toBe(0);
+      vi.advanceTimersByTime(3);
+      expect([made(), quota.left]).toEqual([1, 5]);
+      given(runners[1]).send('two');
+      expect(call.seen.filter(({ type }) => type === 'hedge')).toMatchObject([
+        { provider: 'two', afterMs: (1 + times) * afterMs },
+      ]);
+    },
+  );
+
+  it('is looked at three times and no more', () => {
+    const { looks, earn, made } = poor();
+    const before = vi.getTimerCount();
+    looks(2);
+    expect(vi.getTimerCount()).toBe(before);
+    looks(1);
+    expect(vi.getTimerCount()).toBe(before - 1);
+    earn();
+    looks(10);
+    expect(made()).toBe(0);
+  });
+
+  it.each(['answers', 'fails'])('is not made any more when the first %s meanwhile', async (how) => {
+    const { first, looks, earn, made } = poor();
+    looks(1);
+    if (how === 'answers') first.content();
+    else await first.fail(broken);
+    earn();
+    looks(10);
+    expect([made(), vi.getTimerCount()]).toEqual([0, 0]);
+    if (how === 'answers') await first.answer();
+  });
+
+  it('is made once, however often it was looked at', () => {
+    const { looks, earn, made } = poor();
+    looks(1);
+    earn();
+    looks(10);
+    expect(made()).toBe(1);
   });
 });
 

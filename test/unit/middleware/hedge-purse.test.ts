@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RetryQuota } from '../../../src/control/retry-quota.ts';
 import { watchers } from '../../../src/core/context.ts';
+import { endpoint } from '../../../src/core/endpoint.ts';
 import { TransportError } from '../../../src/core/errors.ts';
 import { Health } from '../../../src/core/health.ts';
 import { type Itinerary, itinerary } from '../../../src/core/itinerary.ts';
@@ -8,9 +9,12 @@ import { replyFrom } from '../../../src/core/reply.ts';
 import { isAbandoned } from '../../../src/core/signals.ts';
 import type { Context, Reply } from '../../../src/core/types.ts';
 import { hedge } from '../../../src/middleware/hedge.ts';
+import { priority } from '../../../src/routing/priority.ts';
+import { router } from '../../../src/routing/router.ts';
 import {
   aCall,
   aHealth,
+  answer as answerOf,
   aProvider,
   attempt,
   completionOf,
@@ -57,7 +61,7 @@ function race(hops?: Partial<Itinerary>, quota = new RetryQuota()) {
       for (const watcher of at(index).context.get(watchers)) watcher.waiting?.('stream');
     },
     content: (index: number) => {
-      for (const watcher of at(index).context.get(watchers)) watcher.content?.();
+      for (const watcher of at(index).context.get(watchers)) watcher.answered?.();
     },
     succeed: (index: number, provider: string) => at(index).resolve(replyFrom(completionOf({ provider }))),
   };
@@ -155,8 +159,8 @@ describe('the second attempt', () => {
       last: 'z',
       patienceMs: 9,
     });
-    expect(at(1).context.get(itinerary)).toEqual({
-      ...{ tried: new Set(['z', 'a']), givenUp: new Set(['y']), last: 'a', patienceMs: 0, hop: undefined },
+    expect(at(1).context.get(itinerary)).toMatchObject({
+      ...{ tried: new Set(['z', 'a']), givenUp: new Set(['y']), last: 'a', patienceMs: 0, paid: true, hop: undefined },
       beside: 'a-domain',
     });
     succeed(0, 'a');
@@ -179,6 +183,62 @@ describe('the second attempt', () => {
     expect(attempts).toHaveLength(1);
     succeed(0, 'stranger');
     await answer;
+  });
+});
+
+describe("a provider's own purse of retries", () => {
+  /** A hedge over a router. The first provider shows nothing; the purse of the second holds two retries, and it answers, or never does. */
+  async function routed(hops: Partial<Itinerary>, spent = 0, answers = true) {
+    const health = new Health();
+    const asked: string[] = [];
+    const providers = ['a', 'b'].map((name) =>
+      aProvider({
+        ...{ name, domain: name },
+        complete: () => {
+          asked.push(name);
+          return name === 'b' && answers ? Promise.resolve(answerOf({ text: 'Hello' })) : new Promise(() => {});
+        },
+      }),
+    );
+    const destinations = providers.map((provider) => {
+      const { health: one } = aHealth(provider);
+      health.providers.push(one);
+      return { health: one, handler: endpoint(provider, one) };
+    });
+    const own = new RetryQuota(10, 5);
+    for (let count = 0; count < spent; count += 1) own.withdraw();
+    const [a, b] = health.providers;
+    if (a === undefined || b === undefined) throw new Error('two are needed');
+    b.retryQuota = own;
+    const controller = new AbortController();
+    const { above } = aCall({ signal: controller.signal });
+    const handler = hedge({ afterMs: 100 }, { quota: new RetryQuota(), health })(router(priority(), destinations), {
+      ...{ provider: undefined, onClose: () => {} },
+    });
+    const context = above.with(itinerary.of({ ...above.get(itinerary), ...hops }));
+    b.inFlight += 1;
+    const answer = handler({ prompt: 'Hi' }, context).catch((error: TransportError) => error);
+    vi.advanceTimersByTime(102);
+    const left = own.left;
+    const before = [...asked];
+    controller.abort();
+    await answer;
+    return { left, asked: before };
+  }
+
+  const before = { asked: new Set(['b']), last: 'b' };
+
+  it.each<[string, Partial<Itinerary>, number]>([
+    ['pays for a hedge to one that this call has asked before', before, 5],
+    ['does not pay for a hedge to one that is asked for the first time', {}, 10],
+    ['does not pay for a hedge to one when it was the other that was asked', { asked: new Set(['a']), last: 'a' }, 10],
+  ])('%s', async (_, hops, left) => {
+    expect(await routed(hops, 0, false)).toEqual({ left, asked: ['a', 'b'] });
+  });
+
+  it('when it is empty sends no hedge to one that this call has asked before', async () => {
+    expect(await routed(before, 2)).toEqual({ left: 0, asked: ['a'] });
+    expect(await routed({}, 2)).toMatchObject({ asked: ['a', 'b'] });
   });
 });
 

@@ -4,8 +4,8 @@ import { itinerary } from '../../../src/core/itinerary.ts';
 import { replyFrom } from '../../../src/core/reply.ts';
 import type { ErrorCode, Handler } from '../../../src/core/types.ts';
 import { quarantine } from '../../../src/middleware/quarantine.ts';
-import { aCall, aHealth, completionOf } from '../core/support.ts';
-import { flush, virtualTime } from './support.ts';
+import { aCall, aHealth, aProvider, completionOf } from '../core/support.ts';
+import { advance, flush, given, virtualTime } from './support.ts';
 
 virtualTime();
 
@@ -15,7 +15,10 @@ const failing = (code: ErrorCode, provider = 'one') =>
 
 /** The layer alone, over what `answers` is at the time of a call. */
 function layer() {
-  const { health } = aHealth();
+  let changes = 0;
+  const { health } = aHealth(aProvider(), () => {
+    changes += 1;
+  });
   const call = aCall();
   const answers = { handler: (async () => replyFrom(completionOf())) as Handler, asked: 0 };
   const handler = quarantine(health)(
@@ -33,7 +36,7 @@ function layer() {
     return ask().catch((thrown: TransportError) => thrown);
   };
   const published = (type: string) => call.seen.filter((event) => event.type === type);
-  return { health, answers, ask, fail, hop, published, bare: call.context };
+  return { health, answers, ask, fail, hop, published, bare: call.context, changes: () => changes };
 }
 
 describe('the quarantine of a provider', () => {
@@ -135,5 +138,116 @@ describe('the quarantine of a provider', () => {
     await ask();
     expect(health.quarantine).toBe(newer);
     expect(published('provider:release')).toEqual([]);
+  });
+
+  /** A quarantine whose time is over, and attempts that find out, and end when they are told to. */
+  async function probed() {
+    const scene = layer();
+    await scene.fail(failing('authentication'));
+    vi.setSystemTime(Date.now() + minute);
+    const imposed = given(scene.health.quarantine);
+    const probes: { succeed(): Promise<void>; fail(error: TransportError): Promise<void> }[] = [];
+    scene.answers.handler = () =>
+      new Promise((resolve, reject) => {
+        const settle = async (run: () => void) => {
+          run();
+          await flush();
+        };
+        probes.push({
+          succeed: () => settle(() => resolve(replyFrom(completionOf()))),
+          fail: (error) => settle(() => reject(error)),
+        });
+      });
+    /** Returns the code with which it was refused, if it was. */
+    const begin = async (): Promise<string | undefined> => {
+      let refused: string | undefined;
+      scene.ask().catch((error: TransportError) => {
+        refused = error.code;
+      });
+      await flush();
+      return refused;
+    };
+    const at = (index: number) => given(probes[index]);
+    return { ...scene, imposed, probes, begin, at };
+  }
+
+  it('can be probed by the next when a probe has shown nothing for ten seconds, and everybody is told', async () => {
+    const { health, changes, begin } = await probed();
+    expect(await begin()).toBeUndefined();
+    await advance(9_999);
+    const before = changes();
+    expect([health.unavailable(), await begin()]).toEqual(['quarantined', 'authentication']);
+    await advance(1);
+    expect([health.unavailable(), changes() - before]).toEqual([undefined, 1]);
+    expect([await begin(), await begin()]).toEqual([undefined, 'authentication']);
+  });
+
+  it.each([
+    ['succeeds', 'released'],
+    ['is refused again', 'imposed anew'],
+    ['fails for another reason', 'as it was'],
+  ] as const)('is, when a probe that has hung %s at last, %s', async (how, state) => {
+    const { health, imposed, at, begin, published } = await probed();
+    await begin();
+    await advance(10_000);
+    if (how === 'succeeds') await at(0).succeed();
+    else await at(0).fail(failing(how === 'is refused again' ? 'authentication' : 'server_error'));
+    const times = { released: undefined, 'imposed anew': 2, 'as it was': 1 }[state];
+    expect([health.quarantine?.times, health.quarantine?.probing]).toEqual([times, times && false]);
+    expect(health.quarantine === imposed).toBe(state === 'as it was');
+    expect(published('provider:release')).toHaveLength(state === 'released' ? 1 : 0);
+    expect(published('provider:quarantine')).toHaveLength(state === 'imposed anew' ? 2 : 1);
+  });
+
+  it('is probed by one at a time also when one that has hung fails while the next finds out', async () => {
+    const { health, at, begin } = await probed();
+    await begin();
+    await advance(10_000);
+    await begin();
+    await at(0).fail(failing('server_error'));
+    expect([health.unavailable(), await begin()]).toEqual(['quarantined', 'authentication']);
+    // The time of the second is its own.
+    await advance(9_999);
+    expect(await begin()).toBe('authentication');
+    await at(1).fail(failing('server_error'));
+    expect([health.unavailable(), await begin()]).toEqual([undefined, undefined]);
+  });
+
+  it('is ended once, and stays ended, when one that has hung and the next both find it over', async () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const { health, at, begin, published } = await probed();
+      await begin();
+      await advance(10_000);
+      await begin();
+      for (const index of order) await at(index).succeed();
+      expect([health.quarantined, published('provider:release').length]).toEqual([false, 1]);
+    }
+  });
+
+  it('that the next has found to hold is not ended by one that was sent before', async () => {
+    const { health, at, begin, published } = await probed();
+    await begin();
+    await advance(10_000);
+    await begin();
+    await at(1).fail(failing('authentication'));
+    await at(0).succeed();
+    expect([health.quarantine?.times, health.unavailable(), published('provider:release')]).toEqual([
+      2,
+      'quarantined',
+      [],
+    ]);
+  });
+
+  it.each(['succeed', 'fail'] as const)('leaves no timer of a probe behind: %s', async (how) => {
+    const { at, begin } = await probed();
+    const before = vi.getTimerCount();
+    await begin();
+    expect(vi.getTimerCount()).toBe(before + 1);
+    if (how === 'succeed') await at(0).succeed();
+    else await at(0).fail(failing('server_error'));
+    expect(vi.getTimerCount()).toBe(before);
   });
 });

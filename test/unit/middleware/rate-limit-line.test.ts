@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { alternatives, waitedMs, watchers } from '../../../src/core/context.ts';
+import { alternatives, others, waitedMs, watchers } from '../../../src/core/context.ts';
 import { TransportError, type TransportErrorFields } from '../../../src/core/errors.ts';
-import { Health } from '../../../src/core/health.ts';
+import { Health, type ProviderHealth } from '../../../src/core/health.ts';
 import { itinerary } from '../../../src/core/itinerary.ts';
 import { replyFrom } from '../../../src/core/reply.ts';
 import type { CompletionRequest, Context, ErrorCode, Limits, Outcome, Reply } from '../../../src/core/types.ts';
@@ -28,6 +28,8 @@ interface Sent {
 
 interface Ask {
   readonly alternatives?: number;
+  /** Their names. */
+  readonly others?: readonly string[];
   readonly patienceMs?: number;
   readonly timeoutMs?: number;
   readonly request?: CompletionRequest;
@@ -57,11 +59,7 @@ function line({ limits = { concurrency: 1 }, maxQueued }: { limits?: Limits; max
   const closers: (() => void)[] = [];
   const sent: Sent[] = [];
   const events: { readonly type: string }[] = [];
-  const handler = rateLimit(
-    { maxQueued },
-    health,
-    all,
-  )(
+  const handler = rateLimit({ maxQueued }, { health, all })(
     (_, context) =>
       new Promise((resolve, reject) => {
         const settle = async (run: () => void) => {
@@ -71,7 +69,10 @@ function line({ limits = { concurrency: 1 }, maxQueued }: { limits?: Limits; max
         sent.push({
           context,
           content: () => {
-            for (const watcher of context.get(watchers)) watcher.content?.();
+            for (const watcher of context.get(watchers)) {
+              watcher.answered?.();
+              watcher.content?.();
+            }
           },
           answer: (usage) => settle(() => resolve(replyFrom(completionOf({ usage })))),
           fail: (error) => settle(() => reject(error)),
@@ -87,8 +88,12 @@ function line({ limits = { concurrency: 1 }, maxQueued }: { limits?: Limits; max
       deadline: timeoutMs === undefined ? undefined : Date.now() + timeoutMs,
     });
     call.events.on('*', (event) => events.push(event));
-    const hops = { ...call.context.get(itinerary), patienceMs };
-    const context = call.context.with(alternatives.of(more.alternatives ?? 0), itinerary.of(hops));
+    const hops = { ...call.context.get(itinerary), patienceMs, hop: { probe: false } };
+    const context = call.context.with(
+      alternatives.of(more.alternatives ?? 0),
+      others.of(more.others ?? []),
+      itinerary.of(hops),
+    );
     const watched = watch(handler(request, context));
     await flush();
     const abort = (error?: TransportError) => controller.abort(error);
@@ -238,15 +243,180 @@ describe('who waits in the line of a provider', () => {
   });
 });
 
+describe('a provider that is back', () => {
+  const isolate = (health: ProviderHealth) => {
+    health.setQuarantine({ ...quarantine, until: Date.now() + 5_000 });
+    setTimeout(() => health.setQuarantine(undefined), 5_000);
+  };
+  const trip = (health: ProviderHealth, all: Health) => {
+    const turn = (state: ProviderHealth['circuit']) => {
+      health.circuit = state;
+      all.changed();
+    };
+    turn('open');
+    setTimeout(() => turn('closed'), 5_000);
+  };
+
+  it.each([
+    ['it is no longer in quarantine', isolate],
+    ['its circuit is closed', trip],
+  ] as const)(
+    'is sent those who come when %s in small numbers, which grow up to as many as before',
+    async (_, leave) => {
+      const { ask, sent, warm, health, all } = line({ limits: {} });
+      await warm();
+      const before = health.window;
+      leave(health, all);
+      await advance(5_000);
+      for (let count = 0; count < 150; count += 1) await ask();
+      const bursts = [sent.length - 1];
+      while (given(bursts.at(-1)) > 0) {
+        const from = sent.length;
+        for (const attempt of sent.slice(-given(bursts.at(-1)))) {
+          attempt.content();
+          await attempt.answer();
+        }
+        bursts.push(sent.length - from);
+      }
+      expect(bursts[0]).toBe(8);
+      // Each of the eight has made room for itself, and has shown twice that there is room for more: with its content, and when it was whole.
+      expect(bursts[1]).toBe(24);
+      expect(Math.max(...bursts)).toBeLessThanOrEqual(before);
+      expect(sent).toHaveLength(151);
+    },
+  );
+});
+
+describe('who has long to wait', () => {
+  const turnMs = 2_000;
+
+  /** One attempt is under way in the only slot, three wait, and another provider has room for one. */
+  async function waiting({ ms = turnMs, more = {} as Ask, look = (_: ProviderHealth): unknown => undefined } = {}) {
+    const scene = line();
+    const two = aHealth(aProvider({ name: 'two' })).health;
+    Object.assign(two, { window: 2, inFlight: 2 });
+    scene.all.providers.push(two);
+    await scene.warm(ms);
+    await scene.ask();
+    const mobile = { alternatives: 1, others: ['two'], ...more };
+    const waiters = [await scene.ask(mobile), await scene.ask(mobile), await scene.ask(mobile)];
+    await advance(250);
+    two.inFlight = 1;
+    look(two);
+    await given(scene.sent[1]).fail(failure('server_error'));
+    return waiters.map(({ result }) => result);
+  }
+
+  it('goes to whom there is room at, the last in line first, and as many as there is room for', async () => {
+    const [next, second, last] = await waiting();
+    expect([next, second]).toEqual([undefined, undefined]);
+    expect(last).toMatchObject({
+      error: {
+        ...{ code: 'queue_full', message: 'one has a long line: left its line; nothing was sent', provider: 'one' },
+        ...{ retry: 'elsewhere', blame: 'transport' },
+      },
+    });
+    const [, both] = await waiting({ look: (two) => Object.assign(two, { inFlight: 0 }) });
+    expect(both).toMatchObject({ code: 'queue_full' });
+  });
+
+  it.each<[string, Parameters<typeof waiting>[0]]>([
+    ['there is no room', { look: (two) => Object.assign(two, { inFlight: 2 }) }],
+    ['the other is on trial', { look: (two) => Object.assign(two, { circuit: 'half-open' }) }],
+    ['the other was parked', { look: (two) => two.park(Date.now() + 1) }],
+    ['one would wait there too', { look: (two) => Object.assign(two, { estimateWaitMs: () => 1 }) }],
+    ['the other cannot be asked for this', { more: { others: ['three'] } }],
+    ['nobody above would ask another', { more: { alternatives: 0 } }],
+    ['it is not so long', { ms: 150 }],
+  ])('stays when %s', async (_, how) => {
+    expect(await waiting(how)).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe('who would not be answered in time', () => {
+  const firstContentMs = 10_000;
+
+  /** One attempt is under way in the only slot, and one waits that has time enough, when all goes as usual. */
+  async function waiting(timeoutMs: number | undefined) {
+    const scene = line();
+    await scene.warm(firstContentMs);
+    scene.health.answeredAfter(firstContentMs, 0);
+    await scene.ask();
+    const waiter = await scene.ask({ timeoutMs });
+    expect([scene.sent.length, scene.health.queued]).toEqual([2, 1]);
+    return { ...scene, waiter, under: given(scene.sent[1]) };
+  }
+
+  it.each([
+    ['is not sent with less than half of what the first content takes', 21_000, 16_001, false],
+    ['is sent with half of it', 21_000, 16_000, true],
+    ['is sent with all the time there is', undefined, 16_001, true],
+  ])('%s, when it is their turn', async (_, timeoutMs, ms, isSent) => {
+    const { waiter, under, sent, health } = await waiting(timeoutMs);
+    await advance(ms);
+    await under.answer();
+    expect([sent.length, health.queued]).toEqual([isSent ? 3 : 2, 0]);
+    if (isSent) return;
+    expect(waiter.result).toMatchObject({
+      error: { code: 'queue_full', provider: 'one', message: '1 calls wait for one already; nothing was sent' },
+    });
+    expect(waiter.result?.ok === false && waiter.result.error.retryAfterMs).toBeGreaterThanOrEqual(1_000);
+    expect(waiter.listeners()).toBe(0);
+  });
+
+  it('makes way for who still can be', async () => {
+    const { ask, waiter, under, sent } = await waiting(21_000);
+    await advance(10_000);
+    const patient = await ask({ timeoutMs: 60_000 });
+    await advance(7_000);
+    await under.answer();
+    expect([waiter.result?.code, patient.result, sent.length]).toEqual(['queue_full', undefined, 3]);
+    await given(sent[2]).answer();
+    expect(patient.result?.ok).toBe(true);
+  });
+
+  it('is sent all the same by one of which no first content was seen', async () => {
+    const { ask, sent, warm } = line();
+    await warm();
+    await ask();
+    await ask({ timeoutMs: 1_000 });
+    await advance(999);
+    await given(sent[1]).answer();
+    expect(sent).toHaveLength(3);
+  });
+
+  it('is sent all the same by one that has not answered yet: nobody knows what it takes', async () => {
+    const { ask, sent, health } = line({ limits: {} });
+    health.answeredAfter(firstContentMs, 0);
+    await ask();
+    await ask();
+    await ask({ timeoutMs: 1_000 });
+    expect(sent).toHaveLength(2);
+    await advance(900);
+    await given(sent[0]).fail(failure('server_error'));
+    expect(sent).toHaveLength(3);
+  });
+
+  it('is sent all the same by one that is on its way back', async () => {
+    const { ask, sent, warm, health } = line({ limits: {} });
+    await warm();
+    health.answeredAfter(firstContentMs, 0);
+    health.setQuarantine({ ...quarantine, until: Date.now() + 1_000 });
+    await advance(1_000);
+    health.setQuarantine(undefined);
+    for (let count = 0; count < 9; count += 1) await ask({ timeoutMs: 6_000 });
+    expect([sent.length, health.queued]).toEqual([1 + 8, 1]);
+    await advance(2_000);
+    await given(sent[1]).fail(failure('server_error'));
+    expect([sent.length, health.queued]).toEqual([1 + 9, 0]);
+  });
+});
+
 describe('a call that was stopped before it came', () => {
   it('is not sent', async () => {
     const { sent, health, all } = line();
     const call = aCall({ signal: AbortSignal.abort() });
-    const handler = rateLimit(
-      {},
-      health,
-      all,
-    )(async () => replyFrom(completionOf()), {
+    const handler = rateLimit({}, { health, all })(async () => replyFrom(completionOf()), {
       ...{ provider: health, onClose: () => {} },
     });
     await expect(handler({ prompt: 'Hi' }, call.context)).rejects.toMatchObject({ code: 'cancelled' });
@@ -271,6 +441,19 @@ describe('a provider that has not answered yet', () => {
     const later = await ask({ alternatives: 1 });
     await advance(2_000);
     expect(later.result).toMatchObject({ code: 'queue_full' });
+  });
+
+  it('is left in the same way when what was known of it has been forgotten', async () => {
+    const { ask, health, sent } = line({ limits: {} });
+    await ask();
+    given(sent[0]).content();
+    expect(health.window).toBe(32);
+    health.reset();
+    await ask();
+    const waiter = await ask({ alternatives: 1 });
+    expect([sent.length, health.window, health.queued]).toEqual([2, 2, 1]);
+    await advance(2_000);
+    expect(waiter.result).toMatchObject({ code: 'queue_full' });
   });
 
   it('is not left for its silence by who waits until it is no longer parked: nobody has asked it', async () => {
@@ -368,14 +551,14 @@ describe('how long a call would have to wait', () => {
   });
 
   it('is as long as its tokens take to come in, or those of who is next', async () => {
-    const { ask, warm, health } = line({ limits: { tokensPerMinute: 6_000 } });
+    const { ask, warm, health } = line({ limits: { inputTokensPerMinute: 6_000 } });
     await warm();
     // A burst of 1,000 tokens, of which 999 are left; a hundred come in every second.
-    await ask({ request: { prompt: 'x'.repeat(4), maxOutputTokens: 998 } });
+    await ask({ request: { prompt: 'x'.repeat(4 * 999) } });
     const before = health.waitMs;
     expect(before).toBeGreaterThan(0);
     expect(before).toBeLessThanOrEqual(1_000);
-    await ask({ request: { prompt: 'x'.repeat(4), maxOutputTokens: 499 } });
+    await ask({ request: { prompt: 'x'.repeat(4 * 500) } });
     expect(health.waitMs).toBeGreaterThan(4_000);
   });
 });
@@ -401,7 +584,10 @@ describe('what an attempt takes of the limits', () => {
 
   it('does not change what is thrown, whatever that is', async () => {
     const { health, all } = line();
-    const throwing = rateLimit({}, health, all)(() => Promise.reject(null), { provider: health, onClose: () => {} });
+    const throwing = rateLimit({}, { health, all })(() => Promise.reject(null), {
+      provider: health,
+      onClose: () => {},
+    });
     await expect(throwing({ prompt: 'Hi' }, aCall().context)).rejects.toBeNull();
   });
 
@@ -424,10 +610,10 @@ describe('what an attempt takes of the limits', () => {
   });
 
   it('may not be little enough to get past who waits, nor past the end of the line', async () => {
-    const { ask, warm, sent } = line({ limits: { tokensPerMinute: 6_000 }, maxQueued: 1 });
+    const { ask, warm, sent } = line({ limits: { inputTokensPerMinute: 6_000 }, maxQueued: 1 });
     await warm();
-    await ask({ request: { prompt: 'x', maxOutputTokens: 900 } });
-    await ask({ request: { prompt: 'x', maxOutputTokens: 900 } });
+    await ask({ request: { prompt: 'x'.repeat(3_600) } });
+    await ask({ request: { prompt: 'x'.repeat(3_600) } });
     expect(sent).toHaveLength(2);
     const small = await ask({ request: { prompt: 'x', maxOutputTokens: 1 } });
     expect(small.result).toMatchObject({
@@ -476,11 +662,7 @@ describe('a slot', () => {
     const { health } = aHealth(aProvider({ limits: { concurrency: 1 } }), all.changed);
     let settle: (outcome: Outcome) => void = () => {};
     let asked = 0;
-    const handler = rateLimit(
-      {},
-      health,
-      all,
-    )(
+    const handler = rateLimit({}, { health, all })(
       async () => {
         asked += 1;
         const done = new Promise<Outcome>((resolve) => {

@@ -1,6 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Middleware } from '../../../src/core/types.ts';
+import { TransportError } from '../../../src/core/errors.ts';
+import type { Middleware, Provider } from '../../../src/core/types.ts';
 import { type SimulatedProvider, simulated } from '../../../src/testing/index.ts';
+import { answer, aProvider } from '../core/support.ts';
 import {
   advance,
   allSettled,
@@ -61,7 +63,12 @@ describe('concurrency', () => {
     await advance(99);
     expect([requestsAt(a), llm.health()[0]?.queued, llm.health()[0]?.window]).toEqual([2, 48, 2]);
     await advance(2);
-    expect([requestsAt(a), llm.health()[0]?.queued]).toEqual([50, 0]);
+    // Thirty-two in flight, and the more the more answers come.
+    expect(requestsAt(a)).toBeGreaterThanOrEqual(34);
+    expect([a.inFlight <= (llm.health()[0]?.window ?? 0) + 2, requestsAt(a) + (llm.health()[0]?.queued ?? 0)]).toEqual([
+      true,
+      50,
+    ]);
     await advance(200);
     expect(calls.every(({ result }) => result?.ok)).toBe(true);
   });
@@ -370,10 +377,10 @@ describe('requests and tokens a minute', () => {
     const a = simulated({ name: 'a', words: 3_000, limits: { outputTokensPerMinute: 6_000 } });
     const llm = transport({ providers: [a] });
     await kept(llm.complete(hello));
-    // 3,000 of a burst of 1,000 are gone: that is 20 s of inflow, and 500 more are expected.
+    // 3,000 of a burst of 1,000 are gone: that is 20 s of inflow, and as many more are expected now: the bucket must be full.
     const { ms } = await settled(llm.complete(hello));
-    expect(ms).toBeGreaterThanOrEqual(24_000);
-    expect(ms).toBeLessThanOrEqual(26_000);
+    expect(ms).toBeGreaterThanOrEqual(29_000);
+    expect(ms).toBeLessThanOrEqual(31_000);
   });
 
   it('gives back what was taken for an attempt that was not sent', async () => {
@@ -429,7 +436,7 @@ describe('a provider that says it is too much', () => {
     a.setFault('rate-limited-no-hint');
     const calls = Array.from({ length: 50 }, () => watch(llm.complete(hello)));
     await flush();
-    expect(requestsAt(a)).toBe(51);
+    expect(requestsAt(a)).toBe(33);
     expect((llm.health()[0]?.parkedUntil ?? 0) - Date.now()).toBeLessThanOrEqual(1_250);
     expect(llm.events.filter(({ type }) => type === 'provider:park')).toHaveLength(1);
     a.setFault(undefined);
@@ -458,6 +465,116 @@ describe('a provider that says it is too much', () => {
     watch(llm.complete(hello));
     await flush();
     expect(given(llm.health()[0]).parkedUntil).toBeGreaterThanOrEqual(Date.now() + 599_000);
+  });
+});
+
+describe('a provider whose headers say that nothing is left of what lasts longer than a minute', () => {
+  const minuteMs = 60_000;
+  const hour = (remaining: number, reset = '30m') => ({
+    'x-ratelimit-limit-requests': '1000',
+    'x-ratelimit-remaining-requests': String(remaining),
+    'x-ratelimit-reset-requests': reset,
+  });
+
+  const day = (remaining: number, reset: string) =>
+    Object.fromEntries(Object.entries(hour(remaining, reset)).map(([name, value]) => [`${name}-day`, value]));
+
+  /** Answers with these headers, after so long. */
+  function telling(headers: Record<string, string>, ms = 0) {
+    const told = { headers, asked: 0 };
+    const provider: Provider = aProvider({
+      ...{ name: 'a', domain: 'a' },
+      complete: async (_, context) => {
+        told.asked += 1;
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        context.received({ headers: Object.entries(told.headers) });
+        return answer({ text: 'Hello' });
+      },
+    });
+    return { provider, told };
+  }
+  const parked = ({ events }: ReturnType<typeof transport>) => events.filter(({ type }) => type === 'provider:park');
+
+  it('is left alone for a minute, and another is asked at once', async () => {
+    const [{ provider, told }, b] = [telling(hour(0)), simulated({ name: 'b', words: 1 })];
+    const llm = transport({ providers: [provider, b] });
+    await kept(llm.complete(hello));
+    const results = await allSettled(Array.from({ length: 20 }, () => llm.complete(hello)));
+    expect(results.map(({ ms }) => ms)).toEqual(Array(20).fill(0));
+    expect([told.asked, requestsAt(b)]).toEqual([1, 20]);
+    const until = Date.now() + minuteMs;
+    expect(parked(llm)).toMatchObject([{ provider: 'a', code: 'rate_limited', until }]);
+    expect(llm.health()[0]).toMatchObject({ parkedUntil: until, waitMs: minuteMs });
+  });
+
+  it('is left by those who wait in its line', async () => {
+    const [{ provider, told }, b] = [telling(hour(0), 100), simulated({ name: 'b', words: 1 })];
+    const llm = transport({
+      providers: [{ ...provider, limits: { concurrency: 1 } }, b],
+      retry: { maxWaitMs: 300_000 },
+    });
+    const results = await allSettled(Array.from({ length: 5 }, () => llm.complete(hello)));
+    expect(results.map(({ code, ms }) => [code, ms])).toEqual(Array(5).fill(['ok', 100]));
+    expect([told.asked, requestsAt(b)]).toEqual([1, 4]);
+  });
+
+  it.each([
+    ['has less time', {}, { timeoutMs: 30_000 }],
+    ['may wait for less', { retry: { maxWaitMs: 30_000 } }, {}],
+  ])('turns away who %s when there is no other, and says when to come back', async (_, more, options) => {
+    const { provider, told } = telling(hour(0));
+    const llm = transport({ providers: [provider], ...more });
+    await kept(llm.complete(hello));
+    await advance(1_000);
+    expect(await broken(llm.complete(hello, options))).toMatchObject({
+      ...{ code: 'rate_limited', provider: 'a', attempts: [], ms: 0, retryAfterMs: minuteMs - 1_000 },
+    });
+    expect([told.asked, parked(llm).length]).toEqual([1, 1]);
+  });
+
+  it('is waited for by who has the time; one finds out, and the others go on waiting until it knows', async () => {
+    const { provider, told } = telling(hour(0), 100);
+    const llm = transport({ providers: [provider], retry: { maxWaitMs: 300_000 } });
+    await kept(llm.complete(hello));
+    const calls = Array.from({ length: 5 }, () => watch(llm.complete(hello)));
+    await advance(minuteMs - 1);
+    expect(told.asked).toBe(1);
+    await advance(150);
+    expect(told.asked).toBe(2);
+    await advance(1_000);
+    // It was told the same: one minute more.
+    expect([told.asked, parked(llm).length]).toEqual([2, 2]);
+    told.headers = hour(1_000);
+    await advance(minuteMs);
+    expect([told.asked, calls.map(({ result }) => result?.code)]).toEqual([6, Array(5).fill('ok')]);
+  });
+
+  it.each([
+    ['something is left', hour(1)],
+    ['it will be there within a second', day(0, '1s')],
+    ['it is one of a minute', { ...hour(0, '60s'), 'x-ratelimit-limit-requests': '60' }],
+  ])('is not left alone when %s', async (_, headers) => {
+    const { provider } = telling(headers);
+    const llm = transport({ providers: [provider] });
+    await kept(llm.complete(hello));
+    expect([parked(llm), llm.health()[0]?.parkedUntil]).toEqual([[], 0]);
+  });
+
+  it('is told of once, however many were under way, and when a refusal says the same', async () => {
+    const { provider, told } = telling(hour(5), 100);
+    const llm = transport({ providers: [provider] });
+    await kept(llm.complete(hello));
+    told.headers = hour(0);
+    const complete: Provider['complete'] = async (request, context) => {
+      await provider.complete(request, context);
+      throw new TransportError('rate_limited', 'x', { provider: 'a', status: 429, retryAfterMs: 1_800_000 });
+    };
+    const refusing = transport({ providers: [{ ...provider, complete }] });
+    const results = await allSettled([llm, refusing].flatMap((one) => [1, 2].map(() => one.complete(hello))));
+    expect(tally(results)).toEqual({ ok: 2, rate_limited: 2 });
+    expect([parked(llm).length, parked(refusing).length]).toEqual([1, 1]);
+    // The later one of the two counts.
+    expect(refusing.health()[0]?.waitMs).toBe(1_800_000);
   });
 });
 

@@ -401,10 +401,27 @@ describe('who is back before the time that was told', () => {
     const { run, made, provider } = waiting();
     void run();
     await advance(500);
-    provider('a').gate = { backMs: () => 300, failureRatio: () => 0, reset: () => {} };
+    const backAt = Date.now() + 300;
+    const backMs = () => Math.max(0, backAt - Date.now());
+    provider('a').gate = { backMs, failureRatio: () => 0, reset: () => {} };
     provider('a').reset();
-    await advance(25);
+    await advance(290);
+    expect(made).toHaveLength(3);
+    await advance(70);
     expect(made).toHaveLength(4);
+  });
+
+  it('is not one that goes to see when another has gone already', async () => {
+    const { run, made, provider } = waiting();
+    void run();
+    await advance(500);
+    // Somebody's probe is under way as soon as there is room for one.
+    let looked = 0;
+    const backMs = () => (looked++ === 0 ? 0 : 400);
+    provider('a').gate = { backMs, failureRatio: () => 0, reset: () => {} };
+    provider('a').reset();
+    await advance(200);
+    expect(made).toHaveLength(3);
   });
 
   it('does not when nothing has changed for the better', async () => {

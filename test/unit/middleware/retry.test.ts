@@ -125,7 +125,8 @@ describe('an error that only another provider can help with', () => {
     const llm = transport({ providers: [a, b] });
     const results = await allSettled(Array.from({ length: 1_000 }, () => llm.complete(hello)));
     expect(tally(results)).toEqual({ ok: 1_000 });
-    expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThanOrEqual(3_000);
+    // The window of the other one doubles with every round of answers.
+    expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThanOrEqual(6_000);
   });
 
   it('surfaces as no_provider with its cause when every provider has it', async () => {
@@ -411,7 +412,9 @@ describe('the quota', () => {
   it('lets a call wait until others have filled it, and the round goes on where it was', {
     tags: ['load'],
   }, async () => {
-    const [a, b] = [simulated({ name: 'a', words: 2 }), simulated({ name: 'b', words: 2, firstTokenMs: 500 })];
+    const limits = { concurrency: 2_000 };
+    const a = simulated({ name: 'a', words: 2, limits });
+    const b = simulated({ name: 'b', words: 2, firstTokenMs: 500, limits });
     const llm = transport({ providers: [a, b] });
     await kept(llm.complete(hello));
     a.setFault('http-500');

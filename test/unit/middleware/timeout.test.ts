@@ -259,6 +259,16 @@ describe('timeout', () => {
       }
     });
 
+    it('does not begin to run because of a piece that nobody waits for', async () => {
+      const { ask, below, tell } = layer(undefined);
+      await ask();
+      tell((watcher) => watcher.waiting?.('stream'));
+      tell((watcher) => watcher.content?.());
+      tell((watcher) => watcher.progress?.(performance.now()));
+      await advance(1_000);
+      expect(given(below[0]).signal.aborted).toBe(false);
+    });
+
     it('runs no longer once it is done or has failed, and lets go of the signal that it follows', async () => {
       const answered = layer(undefined);
       await answered.ask();

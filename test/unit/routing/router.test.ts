@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RetryQuota } from '../../../src/control/retry-quota.ts';
 import { alternatives, attemptReason } from '../../../src/core/context.ts';
 import { endpoint } from '../../../src/core/endpoint.ts';
 import { TransportError } from '../../../src/core/errors.ts';
 import type { TransportEvent } from '../../../src/core/events.ts';
 import type { ProviderHealth } from '../../../src/core/health.ts';
 import { backAfterMs, type Itinerary, itinerary } from '../../../src/core/itinerary.ts';
+import { drain } from '../../../src/core/reply.ts';
 import type { Attempt, CompletionRequest, Context, Handler, Provider, Strategy } from '../../../src/core/types.ts';
 import { priority } from '../../../src/routing/priority.ts';
 import { router } from '../../../src/routing/router.ts';
@@ -493,5 +495,73 @@ describe('when nobody can be asked', () => {
     expect(call.attempts).toEqual([]);
     expect(call.lastAttempt).toBe(0);
     expect(published.map(({ type }) => type)).toEqual(['route']);
+  });
+});
+
+describe("a provider's own purse of retries", () => {
+  const again = { paid: true, asked: new Set(['1']), last: '1' };
+
+  /** One provider, whose purse holds two retries, and another. */
+  function poor(providers: readonly Partial<Provider>[] = [{}, {}], layer?: (next: Handler) => Handler) {
+    const scene = over(providers, priority(), layer);
+    const quota = new RetryQuota(10, 5);
+    scene.health('1').retryQuota = quota;
+    return { ...scene, quota };
+  }
+
+  const failing = (): Handler => () => Promise.reject(broken);
+
+  it('pays for what is asked of it again in the same call, and is filled by what succeeds', async () => {
+    const { ask, quota } = poor();
+    quota.withdraw();
+    await drain(await ask(again));
+    expect(quota.left).toBe(5);
+    await drain(await ask());
+    expect(quota.left).toBe(6);
+  });
+
+  it('does not pay for a first attempt, nor for one that comes from another provider', async () => {
+    const { ask, quota } = poor([{}, {}], failing);
+    await thrownBy(ask());
+    await thrownBy(ask({ paid: true, asked: new Set(['2']), last: '2' }));
+    expect(quota.left).toBe(10);
+  });
+
+  it('when it is empty sends retries elsewhere while something is under way, and lets first attempts pass', async () => {
+    const { ask, quota, health, routes } = poor();
+    quota.withdraw();
+    quota.withdraw();
+    health('1').inFlight = 1;
+    expect((await ask(again)).provider).toBe('2');
+    expect(excluded(routes()[0])).toEqual({ '1': 'retry quota', '2': undefined });
+    expect((await ask()).provider).toBe('1');
+    // Nobody would fill it any more.
+    health('1').inFlight = 0;
+    expect((await ask(again)).provider).toBe('1');
+  });
+
+  it('is looked into again after half a second when there is nobody else', async () => {
+    const { ask, quota, health } = poor([{}]);
+    quota.withdraw();
+    quota.withdraw();
+    health('1').inFlight = 1;
+    expect(backAfterMs(await thrownBy(ask(again)))).toBe(500);
+  });
+
+  it('is given back what was taken for an attempt that was not sent', async () => {
+    const { ask, quota } = poor([{}, {}], failing);
+    await thrownBy(ask(again));
+    expect(quota.left).toBe(10);
+  });
+});
+
+describe('slow providers', () => {
+  it('are candidates like others when fewer than half of all are quick: those would not bear it', async () => {
+    const { ask, health, routes } = over([{}, {}, {}]);
+    for (const name of ['1', '2']) {
+      for (let rescue = 0; rescue < 3; rescue += 1) health(name).rescued();
+    }
+    expect((await ask()).provider).toBe('1');
+    expect(excluded(routes()[0])).toEqual({ '1': undefined, '2': undefined, '3': undefined });
   });
 });
