@@ -15,4 +15,10 @@ export { type ContractCase, type ProviderContractOptions, providerContract } fro
 export { type SimulatedServer, type SimulatedServerOptions, simulatedServer } from './server.ts';
 export type { Duration, ServiceOptions } from './service.ts';
 export { type SimulatedOptions, type SimulatedProvider, simulated } from './simulated.ts';
+export type { SimulatedCall, SimulatedClient, SimulatedLoad } from './simulated-load.ts';
+export { type SimulationOptions, type SimulationReport, simulate } from './simulation.ts';
 export { type StrategyContractOptions, strategyContract } from './strategy-contract.ts';
+export type { VirtualRequest } from './virtual-attempt.ts';
+export { type VirtualProvider, type VirtualProviderOptions, virtualProvider } from './virtual-provider.ts';
+export type { VirtualConditions, VirtualIncident } from './virtual-service.ts';
+export { inVirtualTime, type VirtualTime, type VirtualTimeOptions } from './virtual-time.ts';

