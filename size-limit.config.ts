@@ -27,15 +27,15 @@ const allBut = (left: string): string =>
     .join(', ');
 
 export default [
-  { ...measured, name: 'everything', path: core, limit: '57 kB' },
-  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '45 kB' },
-  { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '45 kB' },
+  { ...measured, name: 'everything', path: core, limit: '66 kB' },
+  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '54 kB' },
+  { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '53 kB' },
   { ...measured, name: 'TransportError', path: core, import: '{ TransportError }', limit: '5 kB' },
   ...adapters.map(({ path, names }) => ({
     ...measured,
     name: `createTransport, ${names}`,
     path: [core, path],
     import: { [core]: '{ createTransport }', [path]: `{ ${names} }` },
-    limit: '62 kB',
+    limit: '70 kB',
   })),
 ];

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fieldsOf, root } from '../docs/generate/source.ts';
 import { documentedTypes } from '../docs/generate/tables.ts';
-import { layerDefaults, observed, Told } from './docs-observed.ts';
+import { layerDefaults, observed } from './docs-observed.ts';
+import { Told } from './docs-told.ts';
 
 /** What `@default` says, as a value; `undefined` when it is told in words. */
 function parsed(text: string): { readonly value: unknown } | undefined {
@@ -36,12 +37,13 @@ describe('the default of an option', () => {
 
   it('of a layer is a constant, which the layer takes', () => {
     const folder = join(root, 'src/middleware');
-    const code = readdirSync(folder)
+    const code = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
       .map((file) => readFileSync(join(folder, file), 'utf8'))
       .join('\n');
     for (const defaults of Object.values(layerDefaults))
       for (const option of Object.keys(defaults))
-        expect(code).toMatch(new RegExp(`\\b${option} = \\w+Defaults\\.${option}\\b`));
+        expect(code).toMatch(new RegExp(`\\b${option} (=|\\?\\?) \\w+Defaults\\.${option}\\b`));
   });
 
   it('is the same where pages say it in words of their own', () => {
@@ -53,7 +55,7 @@ describe('the default of an option', () => {
     const guide = readFileSync(join(root, 'docs/guides/time-outs.md'), 'utf8');
     const seconds = [...guide.matchAll(/\| `\w+\.(\w+)` \| (\d+) s \|/g)];
     told.push(...seconds.map(([, name = '', value]) => ({ name, value: Number(value) * 1_000 })));
-    expect(told.length).toBeGreaterThan(10);
+    expect(told.length).toBeGreaterThan(8);
     expect(told).toEqual(told.map(({ name }) => ({ name, value: byName[name] })));
   });
 

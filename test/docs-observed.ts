@@ -13,17 +13,17 @@ import { google } from '../src/providers/google.ts';
 import { openai } from '../src/providers/openai.ts';
 import { Allowance } from '../src/testing/allowance.ts';
 import { FaultPlan } from '../src/testing/fault-plan.ts';
-import { answerTo, type SimulatedServerOptions, simulated, simulatedServer, tokensOf } from '../src/testing/index.ts';
+import {
+  answerTo,
+  type FaultName,
+  type SimulatedServerOptions,
+  simulated,
+  simulatedServer,
+  tokensOf,
+} from '../src/testing/index.ts';
+import { observedSimulations } from './docs-observed-simulations.ts';
+import { Told } from './docs-told.ts';
 
-/** A default that is told in words, and whether the code does what the words say. */
-export class Told {
-  readonly words: string;
-  readonly holds: () => boolean | Promise<boolean>;
-  constructor(words: string, holds: () => boolean | Promise<boolean>) {
-    this.words = words;
-    this.holds = holds;
-  }
-}
 const told = (words: string, holds: Told['holds']) => new Told(words, holds);
 
 const prompt = 'Hello';
@@ -56,6 +56,28 @@ async function elapsed(run: () => Promise<unknown>): Promise<number> {
   });
   await vi.advanceTimersByTimeAsync(200_000);
   return at - from;
+}
+
+/** After how many milliseconds a call is hedged, whose provider has always been quicker. */
+async function hedgesOf(domain: string, otherDomain: string, firstTokenMs = 20): Promise<number[]> {
+  const a = simulated({ name: 'a', domain, firstTokenMs });
+  const llm = createTransport({ providers: [a, simulated({ name: 'b', domain: otherDomain })] });
+  const hedges: number[] = [];
+  llm.on('hedge', ({ afterMs }) => hedges.push(afterMs));
+  for (let call = 0; call < 20; call += 1) await elapsed(() => llm.complete({ prompt }));
+  a.setFault({ kind: 'slow', firstTokenMs: 59_000 });
+  await elapsed(() => llm.complete({ prompt }));
+  return hedges;
+}
+
+/** After how many milliseconds an attempt is given up, of a provider that has answered so many; another could be asked. */
+async function givenUpAfter(fault: FaultName, answers: number): Promise<number> {
+  const a = simulated({ name: 'a' });
+  const llm = createTransport({ providers: [a, simulated({ name: 'b' })], retry: false });
+  for (let call = 0; call < answers; call += 1) await elapsed(() => llm.complete({ prompt }));
+  a.setFault(fault);
+  // It looks once more, a millisecond later.
+  return Math.floor((await elapsed(() => llm.complete({ prompt }).catch(() => {}))) / 10) * 10;
 }
 
 /** How many of a hundred calls a provider without a weight gets, to one of another with a weight of 1. */
@@ -96,6 +118,8 @@ export const observed: Readonly<Record<string, () => unknown>> = {
     ),
   ),
 
+  ...observedSimulations,
+
   'TransportOptions.route': async () => {
     const llm = createTransport({ providers: [simulated()] });
     const names: string[] = [];
@@ -103,15 +127,26 @@ export const observed: Readonly<Record<string, () => unknown>> = {
     await llm.complete({ prompt });
     return names[0];
   },
-  'TransportOptions.hedge': async () => {
-    const llm = createTransport({
-      providers: [simulated({ name: 'a', firstTokenMs: 59_000 }), simulated({ name: 'b' })],
-    });
-    const hedges: unknown[] = [];
-    llm.on('hedge', (event) => hedges.push(event));
-    await elapsed(() => llm.complete({ prompt }));
-    return hedges.length > 0;
-  },
+  'TransportOptions.hedge': () =>
+    told(
+      'with two failure domains: on',
+      async () => (await hedgesOf('one', 'two')).length === 1 && (await hedgesOf('one', 'one')).length === 0,
+    ),
+  'HedgeOptions.afterMs': () =>
+    told('adaptive: 800 or more', async () => {
+      const [quick, slow] = [await hedgesOf('one', 'two', 20), await hedgesOf('one', 'two', 2_000)];
+      return quick[0] === 800 && (slow[0] ?? 0) > 1.5 * 2_000;
+    }),
+  'TimeoutOptions.firstContentMs': () =>
+    told('adaptive: 5,000 to 60,000', async () => {
+      const silent = 'silence-after-headers';
+      return (await givenUpAfter(silent, 0)) === 60_000 && (await givenUpAfter(silent, 10)) === 5_000;
+    }),
+  'TimeoutOptions.idleMs': () =>
+    told(
+      'adaptive: 1,000 to 30,000',
+      async () => (await givenUpAfter('stall', 0)) === 30_000 && (await givenUpAfter('stall', 10)) === 1_000,
+    ),
   'ResumeOptions.mode': async () => {
     const llm = createTransport({ providers: [simulated({ fault: 'cut-end' })] });
     const stream = await llm.complete({ prompt, stream: true });
@@ -204,6 +239,15 @@ export const observed: Readonly<Record<string, () => unknown>> = {
     return admitted / 60;
   },
   'EnforcedLimits.headers': () => new Allowance({ requestsPerMinute: 60 }, 0).readings(0).length > 0,
+  'EnforcedLimits.retryAfter': () =>
+    told('what `headers` is', () => {
+      const tells = (headers: boolean): boolean => {
+        const allowance = new Allowance({ requestsPerMinute: 1, headers }, 0);
+        allowance.admit({ inputTokens: 0, outputTokens: 0 }, 0, 0);
+        return allowance.admit({ inputTokens: 0, outputTokens: 0 }, 0, 0)?.retryAfterMs !== undefined;
+      };
+      return tells(true) && !tells(false);
+    }),
   'ServiceOptions.answer': () =>
     told('the deterministic answer to the prompt', async () => (await answerOfSimulated()) === answerTo(prompt)),
   'ServiceOptions.words': async () => tokensOf(await answerOfSimulated()).length,

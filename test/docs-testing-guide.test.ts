@@ -61,7 +61,6 @@ describe('draft(), with a healthy backup', () => {
     const primary = simulated({ name: 'primary', fault, answer });
     const llm = createTransport({
       providers: [primary, simulated({ name: 'backup', answer })],
-      timeout: { idleMs: 5_000 }, // with the usual 30 s, a stall would outlast the twenty seconds of a draft
     });
 
     const reply = draft(llm, 'Where is my parcel?').catch((error) => error.code);

@@ -94,7 +94,7 @@ class Pile {
       layer('collect', collect()),
       layer('circuitBreaker', circuitBreaker({}, { health, all: this.#health, publish: () => {} })),
       layer('quarantine', quarantine(health)),
-      layer('rateLimit', rateLimit({}, health, this.#health)),
+      layer('rateLimit', rateLimit({}, { health, all: this.#health })),
       { name: 'route', around: (next) => router(priority(), [{ health, handler: next as Handler }]) },
       layer('retry', retry({}, place)),
       layer('resume', resume()),

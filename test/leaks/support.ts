@@ -108,7 +108,9 @@ export function mixedTransport(): Transport {
     });
   return createTransport({
     providers: [provider('primary', (kind) => kind?.fault), provider('backup', (kind) => kind?.backup)],
-    // Every fault is to be met, not avoided. opossum keeps a latency of every attempt for as long as its window: 8 bytes.
+    // Every fault is to be met, not avoided: not by another attempt beside it either, on a machine that is busy.
+    hedge: { afterMs: 60_000 },
+    // opossum keeps a latency of every attempt for as long as its window: 8 bytes.
     circuitBreaker: { failureRatio: 1, minAttempts: 1_000_000, windowMs: 500 },
   });
 }
