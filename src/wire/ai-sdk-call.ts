@@ -1,0 +1,210 @@
+import { streamingRefused, TransportError } from '../core/errors.ts';
+import { textsOf } from '../core/redact.ts';
+import { wordsOf } from '../core/request.ts';
+import { onAbort, raceAbort, reasonOf } from '../core/signals.ts';
+import type { Chunk, CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
+import { answerFromResult, costFrom } from './ai-sdk-answer.ts';
+import { GatheredResult } from './ai-sdk-gathered.ts';
+import { StreamParts } from './ai-sdk-parts.ts';
+import { aiSdkKind, callOptions } from './ai-sdk-request.ts';
+import type { AiSdkCalls } from './ai-sdk-versions.ts';
+import { answerOf } from './classify-thrown.ts';
+import { readErrorBody } from './error-body.ts';
+import { type Failures, failuresOf, heard } from './failures.ts';
+import { headerMap } from './headers.ts';
+import { type Batches, batchesOf, goesOn, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
+
+/** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
+const drainMs = 1_000;
+
+/** One model of the AI SDK. */
+export interface AiSdkEndpoint {
+  /** The provider's name. */
+  readonly name: string;
+  readonly calls: AiSdkCalls;
+  readonly model: string;
+  /** What has been learned of the server. */
+  readonly state: { streams: boolean };
+}
+
+/** Asks for a whole answer. */
+export async function completeAiSdk(
+  endpoint: AiSdkEndpoint,
+  request: CompletionRequest,
+  context: Context,
+): Promise<ProviderAnswer> {
+  const { signal } = context;
+  const failures = failuresFor(endpoint, request);
+  try {
+    return await generated(endpoint, request, context, signal, failures);
+  } catch (error) {
+    throw refusal(error, context, failures, signal);
+  }
+}
+
+async function generated(
+  { calls, model }: AiSdkEndpoint,
+  request: CompletionRequest,
+  context: Context,
+  signal: AbortSignal,
+  failures: Failures,
+): Promise<ProviderAnswer> {
+  const result = await raceAbort(Promise.resolve(calls.doGenerate(callOptions(request, context, signal))), signal);
+  const { headers, id } = result.response ?? {};
+  heard(context, failures, headers);
+  named(context, failures, id);
+  const answer = answerFromResult(result, { model, schema: request.schema !== undefined }, failures);
+  const cost = costFrom(result.usage);
+  if (cost !== undefined) context.received({ cost });
+  return answer;
+}
+
+/** Vendors that send no id of the request in a header have one in the answer. */
+function named(context: Context, failures: Failures, id: string | undefined): void {
+  if (id === undefined || id === '' || failures.requestId !== undefined) return;
+  failures.requestId = id;
+  context.received({ providerRequestId: id });
+}
+
+/** Asks for a stream. Nothing is sent before the first `next()`; `return()` aborts the model's call at once. */
+export function streamAiSdk(
+  endpoint: AiSdkEndpoint,
+  request: CompletionRequest,
+  context: Context,
+): AsyncIterableIterator<Chunk> {
+  return streamAttempt(context.signal, (attempt) => open(endpoint, request, context, attempt));
+}
+
+async function open(
+  endpoint: AiSdkEndpoint,
+  request: CompletionRequest,
+  context: Context,
+  attempt: StreamAttempt,
+): Promise<Batches> {
+  const { signal } = attempt;
+  const failures = failuresFor(endpoint, request);
+  if (!endpoint.state.streams) throw streamingRefused(`${endpoint.name} does not stream`, { provider: endpoint.name });
+  let asked: Promise<Streamed> | undefined;
+  try {
+    asked = Promise.resolve(endpoint.calls.doStream(callOptions(request, context, signal)));
+    const result = await raceAbort(asked, signal);
+    const { stream, ...head } = result;
+    const headers = head.response?.headers;
+    heard(context, failures, headers);
+    if (isJson(headers)) {
+      void stream.cancel().catch(() => {});
+      // The body is gone: an answer or an error, which only asking again can tell.
+      const answer = await generated(endpoint, request, context, signal, failures);
+      endpoint.state.streams = false;
+      context.received({ raw: answer.raw });
+      attempt.complete = true;
+      return batchesOf(answer);
+    }
+    return streamed(endpoint, stream.getReader(), { context, attempt, failures, head });
+  } catch (error) {
+    // A model that takes no notice of its signal may still come with a stream, which nobody will read.
+    if (signal.aborted) asked?.then(({ stream }) => stream.cancel()).catch(() => {});
+    throw refusal(error, context, failures, signal);
+  }
+}
+
+type Reader = ReadableStreamDefaultReader<Parts>;
+type Streamed = Awaited<ReturnType<AiSdkCalls['doStream']>>;
+type Parts = Streamed['stream'] extends ReadableStream<infer Part> ? Part : never;
+
+async function* streamed(
+  endpoint: AiSdkEndpoint,
+  reader: Reader,
+  {
+    context,
+    attempt,
+    failures,
+    head,
+  }: {
+    readonly context: Context;
+    readonly attempt: StreamAttempt;
+    readonly failures: Failures;
+    readonly head: Omit<Streamed, 'stream'>;
+  },
+): Batches {
+  const { signal } = attempt;
+  const parts = new StreamParts(head, failures);
+  const gathered = new GatheredResult(head);
+  const stop = onAbort(signal, () => letGo(reader));
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      // A stream that is let go of just ends.
+      if (signal.aborted) throw reasonOf(signal);
+      if (done) throw failures.of('truncated', 'ended its stream before the answer was whole');
+      if (value.type === 'finish') {
+        const chunk = parts.finish(value, gathered.model ?? endpoint.model);
+        const cost = costFrom(value.usage);
+        const { raw } = answerFromResult(gathered.result(value), { model: endpoint.model, schema: false }, failures);
+        context.received({ raw, ...(cost !== undefined && { cost }) });
+        attempt.complete = true;
+        yield [chunk];
+        return;
+      }
+      gathered.push(value);
+      if (value.type === 'response-metadata') named(context, failures, value.id);
+      const chunk = parts.push(value);
+      if (chunk !== undefined) yield [chunk];
+      else if (value.type === 'tool-input-delta') context.received(goesOn);
+    }
+  } catch (error) {
+    throw refusal(error, context, failures, signal);
+  } finally {
+    stop();
+    if (attempt.complete) drain(reader);
+    else letGo(reader);
+  }
+}
+
+function letGo(reader: Reader): void {
+  reader.cancel().catch(() => {});
+}
+
+/** A model that has said its last word is read to its end in the background: leaving it would close a connection that is still good. */
+function drain(reader: Reader): void {
+  const timer = setTimeout(() => letGo(reader), drainMs);
+  const readOn = async (): Promise<void> => {
+    while (!(await reader.read()).done);
+  };
+  readOn()
+    .catch(() => {})
+    .finally(() => clearTimeout(timer));
+}
+
+function failuresFor(endpoint: AiSdkEndpoint, request: CompletionRequest): Failures {
+  return failuresOf({
+    provider: endpoint.name,
+    // The model keeps its key to itself. What looks like one is taken out of messages all the same.
+    secrets: () => headerSecrets(request),
+    texts: () => [...wordsOf(request), ...textsOf(request.providerOptions?.[aiSdkKind])],
+  });
+}
+
+function headerSecrets(request: CompletionRequest): string[] {
+  return [...headerMap(request.providerOptions?.[aiSdkKind]?.headers).values()];
+}
+
+/** What was thrown, as the error it means; its headers are told first. */
+function refusal(error: unknown, context: Context, failures: Failures, signal: AbortSignal): unknown {
+  if (signal.aborted) return reasonOf(signal);
+  const { headers, body } = answerOf(innermost(error));
+  if (headers !== undefined && headers !== null && !TransportError.is(error)) heard(context, failures, headers);
+  const meant = failures.thrown(error);
+  // It is the vendor's package that asks for usage in the stream, and leaves no way to ask without.
+  if (meant.code !== 'invalid_request' || readErrorBody(body).param !== 'stream_options') return meant;
+  return streamingRefused(meant.message, { ...meant, cause: meant.cause });
+}
+
+/** Of the AI SDK's own retries, where somebody has put them around a model, the last error. */
+function innermost(error: unknown): unknown {
+  return (error as { readonly lastError?: unknown } | null | undefined)?.lastError ?? error;
+}
+
+function isJson(headers: unknown): boolean {
+  return /^application\/(?:problem\+)?json\b/i.test(headerMap(headers).get('content-type') ?? '');
+}
