@@ -5,7 +5,7 @@ import type {
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
 import type { FinishReason, ProviderAnswer, ToolCall, Usage } from '../core/types.ts';
-import { answerOfResult } from './ai-sdk-carried.ts';
+import { answerOfResult, originalCalls } from './ai-sdk-carried.ts';
 import type { Failures } from './failures.ts';
 import { fieldsOf } from './openai-chat-parts.ts';
 
@@ -115,7 +115,10 @@ function callsIn(content: readonly LanguageModelV4Content[]): { calls: ToolCall[
     if (part.type !== 'tool-call' || part.providerExecuted === true) continue;
     const call = toolCallFrom(part);
     if (call === undefined) broken = true;
-    else calls.push(call);
+    else {
+      originalCalls.set(call, part);
+      calls.push(call);
+    }
   }
   return { calls, broken };
 }

@@ -5,8 +5,9 @@ import type {
   LanguageModelV4Message,
   LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
+  LanguageModelV4ToolCall,
 } from '@ai-sdk/provider';
-import type { Chunk, CompletionRequest, Message, ProviderAnswer, Tool } from '../core/types.ts';
+import type { Chunk, CompletionRequest, Message, ProviderAnswer, Tool, ToolCall } from '../core/types.ts';
 
 /**
  * What a request or an answer of the AI SDK has that the transport has no words for (files, sources, signatures of reasoning, what a
@@ -37,6 +38,9 @@ export const partsOfChunk = new WeakMap<Chunk, readonly LanguageModelV4StreamPar
 
 /** What came with the stream that begins with this chunk. */
 export const headOfChunk = new WeakMap<Chunk, Pick<LanguageModelV4StreamResult, 'request' | 'response'>>();
+
+/** The call that a tool call was made of. */
+export const originalCalls = new WeakMap<ToolCall, LanguageModelV4ToolCall>();
 
 /** The answer that was read out of a result of the AI SDK. */
 export const answerOfResult = new WeakMap<object, Omit<ProviderAnswer, 'raw'>>();
