@@ -3,7 +3,8 @@ import { OptionsError } from '../core/errors.ts';
 import type { Transport } from '../core/types.ts';
 import { resultFrom } from './ai-sdk/answer.ts';
 import { askedFor, transportName } from './ai-sdk/request.ts';
-import { streamFrom, thrownTo } from './ai-sdk/stream.ts';
+import { streamFrom } from './ai-sdk/stream.ts';
+import { thrownTo } from './shared/abort.ts';
 
 /** A language model of the AI SDK's specification v4: what `generateText` and `streamText` take as `model`. */
 export type TransportLanguageModel = Extract<LanguageModel, { readonly specificationVersion: 'v4' }>;

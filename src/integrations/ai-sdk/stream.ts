@@ -6,6 +6,7 @@ import type {
 import { TransportError } from '../../core/errors.ts';
 import type { Chunk, CompletionStream, Transport } from '../../core/types.ts';
 import { headOfChunk } from '../../wire/ai-sdk-carried.ts';
+import { thrownTo } from '../shared/abort.ts';
 import { type Ending, PartWriter } from './parts.ts';
 import { type Asked, askedFor } from './request.ts';
 
@@ -27,11 +28,6 @@ export async function streamFrom(
   } catch (error) {
     throw thrownTo(abortSignal, error);
   }
-}
-
-/** What the AI SDK is thrown: the reason of its own abort, which it looks for, else the transport's error, which it does not retry. */
-export function thrownTo(abortSignal: AbortSignal | undefined, error: unknown): unknown {
-  return abortSignal?.aborted ? abortSignal.reason : error;
 }
 
 interface Reading {
