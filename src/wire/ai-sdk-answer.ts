@@ -103,7 +103,8 @@ export function answerFromResult(
   return { ...answer, raw: result };
 }
 
-function textIn(content: readonly LanguageModelV4Content[], type: 'text' | 'reasoning'): string {
+/** The text of one kind in a content. */
+export function textIn(content: readonly LanguageModelV4Content[], type: 'text' | 'reasoning'): string {
   return content.map((part) => (part.type === type ? part.text : '')).join('');
 }
 

@@ -1,9 +1,10 @@
 import { streamingRefused, TransportError } from '../core/errors.ts';
 import { textsOf } from '../core/redact.ts';
 import { wordsOf } from '../core/request.ts';
-import { onAbort, raceAbort, reasonOf } from '../core/signals.ts';
+import { type Fork, forkSignal, onAbort, raceAbort, reasonOf } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
-import { answerFromResult, costFrom } from './ai-sdk-answer.ts';
+import { answerFromResult, costFrom, textIn } from './ai-sdk-answer.ts';
+import { answerOfResult, messageGroups } from './ai-sdk-carried.ts';
 import { GatheredResult } from './ai-sdk-gathered.ts';
 import { StreamParts } from './ai-sdk-parts.ts';
 import { aiSdkKind, callOptions } from './ai-sdk-request.ts';
@@ -85,8 +86,10 @@ async function open(
   const failures = failuresFor(endpoint, request);
   if (!endpoint.state.streams) throw streamingRefused(`${endpoint.name} does not stream`, { provider: endpoint.name });
   let asked: Promise<Streamed> | undefined;
+  // One of its own: a model that has said its last word can still have to be let go of.
+  const model = forkSignal(signal);
   try {
-    asked = Promise.resolve(endpoint.calls.doStream(callOptions(request, context, signal)));
+    asked = Promise.resolve(endpoint.calls.doStream(callOptions(request, context, model.signal)));
     const result = await raceAbort(asked, signal);
     const { stream, ...head } = result;
     const headers = head.response?.headers;
@@ -98,12 +101,14 @@ async function open(
       endpoint.state.streams = false;
       context.received({ raw: answer.raw });
       attempt.complete = true;
+      model.release();
       return batchesOf(answer);
     }
-    return streamed(endpoint, stream.getReader(), { context, attempt, failures, head });
+    return streamed(endpoint, stream.getReader(), { context, attempt, failures, head, model });
   } catch (error) {
     // A model that takes no notice of its signal may still come with a stream, which nobody will read.
     if (signal.aborted) asked?.then(({ stream }) => stream.cancel()).catch(() => {});
+    model.release();
     throw refusal(error, context, failures, signal);
   }
 }
@@ -120,11 +125,13 @@ async function* streamed(
     attempt,
     failures,
     head,
+    model,
   }: {
     readonly context: Context;
     readonly attempt: StreamAttempt;
     readonly failures: Failures;
     readonly head: Omit<Streamed, 'stream'>;
+    readonly model: Fork;
   },
 ): Batches {
   const { signal } = attempt;
@@ -140,7 +147,12 @@ async function* streamed(
       if (value.type === 'finish') {
         const chunk = parts.finish(value, gathered.model ?? endpoint.model);
         const cost = costFrom(value.usage);
-        const { raw } = answerFromResult(gathered.result(value), { model: endpoint.model, schema: false }, failures);
+        const raw = gathered.result(value);
+        answerOfResult.set(raw, {
+          text: textIn(raw.content, 'text'),
+          toolCalls: parts.toolCalls,
+          finishReason: chunk.finishReason,
+        });
         context.received({ raw, ...(cost !== undefined && { cost }) });
         attempt.complete = true;
         yield [chunk];
@@ -156,8 +168,11 @@ async function* streamed(
     throw refusal(error, context, failures, signal);
   } finally {
     stop();
-    if (attempt.complete) drain(reader);
-    else letGo(reader);
+    if (attempt.complete) drain(reader, model);
+    else {
+      letGo(reader);
+      model.release();
+    }
   }
 }
 
@@ -166,14 +181,21 @@ function letGo(reader: Reader): void {
 }
 
 /** A model that has said its last word is read to its end in the background: leaving it would close a connection that is still good. */
-function drain(reader: Reader): void {
-  const timer = setTimeout(() => letGo(reader), drainMs);
+function drain(reader: Reader, model: Fork): void {
+  const timer = setTimeout(() => {
+    // To leave the stream alone does not reach the server: the vendors' packages listen to the signal only.
+    model.abort(new TransportError('cancelled', 'The answer is whole'));
+    letGo(reader);
+  }, drainMs);
   const readOn = async (): Promise<void> => {
     while (!(await reader.read()).done);
   };
   readOn()
     .catch(() => {})
-    .finally(() => clearTimeout(timer));
+    .finally(() => {
+      clearTimeout(timer);
+      model.release();
+    });
 }
 
 function failuresFor(endpoint: AiSdkEndpoint, request: CompletionRequest): Failures {
@@ -181,8 +203,17 @@ function failuresFor(endpoint: AiSdkEndpoint, request: CompletionRequest): Failu
     provider: endpoint.name,
     // The model keeps its key to itself. What looks like one is taken out of messages all the same.
     secrets: () => headerSecrets(request),
-    texts: () => [...wordsOf(request), ...textsOf(request.providerOptions?.[aiSdkKind])],
+    texts: () => [
+      ...wordsOf(request),
+      ...textsOf(originalsOf(request)),
+      ...textsOf(request.providerOptions?.[aiSdkKind]),
+    ],
   });
+}
+
+/** The messages that the request was made of: they say more than it does, such as what the model thought. */
+function originalsOf(request: CompletionRequest): unknown {
+  return (request.messages ?? []).map((message) => messageGroups.get(message)?.originals);
 }
 
 function headerSecrets(request: CompletionRequest): string[] {

@@ -43,7 +43,7 @@ export const headOfChunk = new WeakMap<Chunk, Pick<LanguageModelV4StreamResult, 
 export const originalCalls = new WeakMap<ToolCall, LanguageModelV4ToolCall>();
 
 /** The answer that was read out of a result of the AI SDK. */
-export const answerOfResult = new WeakMap<object, Omit<ProviderAnswer, 'raw'>>();
+export const answerOfResult = new WeakMap<object, Pick<ProviderAnswer, 'text' | 'toolCalls' | 'finishReason'>>();
 
 /** The result of the AI SDK that an answer was read out of; `undefined` when it has another source, or was changed on the way. */
 export function resultOf(answer: ProviderAnswer): LanguageModelV4GenerateResult | undefined {

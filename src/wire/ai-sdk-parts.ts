@@ -1,7 +1,7 @@
 import type { LanguageModelV4StreamPart, LanguageModelV4StreamResult } from '@ai-sdk/provider';
-import type { Chunk } from '../core/types.ts';
+import type { Chunk, ToolCall } from '../core/types.ts';
 import { finishFrom, toolCallFrom, usageFrom } from './ai-sdk-answer.ts';
-import { headOfChunk, partsOfChunk } from './ai-sdk-carried.ts';
+import { headOfChunk, originalCalls, partsOfChunk } from './ai-sdk-carried.ts';
 import type { Failures } from './failures.ts';
 
 type Finish = Extract<LanguageModelV4StreamPart, { type: 'finish' }>;
@@ -15,7 +15,8 @@ export class StreamParts {
   readonly #failures: Failures;
   #head: Pick<LanguageModelV4StreamResult, 'request' | 'response'> | undefined;
   #held: LanguageModelV4StreamPart[] = [];
-  #toolCalls = false;
+  /** The calls that were handed out. */
+  readonly toolCalls: ToolCall[] = [];
   #broken = false;
 
   constructor(head: Pick<LanguageModelV4StreamResult, 'request' | 'response'>, failures: Failures) {
@@ -43,7 +44,8 @@ export class StreamParts {
           this.#broken = true;
           return undefined;
         }
-        this.#toolCalls = true;
+        originalCalls.set(toolCall, part);
+        this.toolCalls.push(toolCall);
         this.#hold(part);
         return this.#chunk({ type: 'toolCall', toolCall });
       }
@@ -63,8 +65,8 @@ export class StreamParts {
   }
 
   /** The last chunk. @throws TransportError when the answer broke off, or was refused */
-  finish(part: Finish, model: string): Chunk {
-    const finishReason = finishFrom(part.finishReason, this.#toolCalls, this.#failures);
+  finish(part: Finish, model: string): Extract<Chunk, { type: 'finish' }> {
+    const finishReason = finishFrom(part.finishReason, this.toolCalls.length > 0, this.#failures);
     // Models of older specifications, and some of this one, say nothing more of an answer that was cut off.
     if (part.finishReason.unified === 'other' && part.finishReason.raw === undefined)
       throw this.#failures.of('truncated', 'ended its answer without saying why');
@@ -83,7 +85,7 @@ export class StreamParts {
     return this.#chunk({ type: 'raw', value: part });
   }
 
-  #chunk(chunk: Chunk): Chunk {
+  #chunk<C extends Chunk>(chunk: C): C {
     partsOfChunk.set(chunk, this.#held);
     this.#held = [];
     if (this.#head !== undefined) {

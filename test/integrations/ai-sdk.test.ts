@@ -1,0 +1,296 @@
+import { createAnthropic } from '@ai-sdk/anthropic';
+import { createGoogle } from '@ai-sdk/google';
+import { createOpenAI } from '@ai-sdk/openai';
+import {
+  createProviderRegistry,
+  customProvider,
+  generateText,
+  isStepCount,
+  type LanguageModel,
+  NoSuchModelError,
+  Output,
+  streamText,
+  ToolLoopAgent,
+  tool,
+} from 'ai';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { OptionsError, TransportError } from '../../src/core/errors.ts';
+import { languageModel, languageModelProvider } from '../../src/integrations/ai-sdk.ts';
+import { answerTo, simulated } from '../../src/testing/index.ts';
+import { all, apiKey, Doors, makes } from './support.ts';
+
+// The AI SDK writes its warnings to the console.
+(globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
+
+const maxRetries = 0;
+const getWeather = tool({
+  description: 'Tells the weather.',
+  inputSchema: z.object({ city: z.string() }),
+  execute: async ({ city }) => ({ city, sky: 'grey' }),
+});
+const tools = { get_weather: getWeather };
+const prompt = 'Use get_weather please';
+
+/** What a stream of `streamText` comes to, and what went wrong. */
+async function streamed(model: LanguageModel) {
+  const errors: unknown[] = [];
+  const result = streamText({
+    model,
+    prompt,
+    tools,
+    stopWhen: isStepCount(4),
+    maxRetries,
+    onError: ({ error }) => void errors.push(error),
+  });
+  const types = new Set<string>();
+  let text = '';
+  try {
+    for await (const part of result.stream) {
+      types.add(part.type);
+      if (part.type === 'text-delta') text += part.text;
+    }
+  } catch (error) {
+    errors.push(error);
+  }
+  const settled = Promise.all([result.steps, result.finishReason, result.usage]);
+  return { types, text, errors, whole: await settled.catch(() => undefined) };
+}
+
+describe.each(Object.entries(makes))('the AI SDK over a transport of %s', (kind, make) => {
+  it('streams with tools past a dead provider and one that breaks off: the caller sees nothing of it', async () => {
+    await using doors = new Doors();
+    const dead = await doors.server('http-503');
+    const cut = await doors.server('stream-error-before-content');
+    const good = await doors.server();
+    const llm = doors.over([make(dead, 'dead'), make(cut, 'cut'), make(good, 'good')]);
+    const { errors, types, text, whole } = await streamed(languageModel(llm));
+
+    expect(errors).toEqual([]);
+    expect(types).toContain('tool-result');
+    expect([...types].filter((type) => type === 'error' || type === 'abort')).toEqual([]);
+    const [steps = [], finishReason, usage] = whole ?? [];
+    expect(finishReason).toBe('stop');
+    expect(steps.map(({ toolCalls }) => toolCalls.map(({ toolName }) => toolName))).toEqual([['get_weather'], []]);
+    expect(text).toBe(steps.at(-1)?.text);
+    expect(text.length).toBeGreaterThan(100);
+    const billed = good.requests.map(({ inputTokens, outputTokens }) => [inputTokens, outputTokens]);
+    expect([usage?.inputTokens, usage?.outputTokens]).toEqual(sums(billed));
+    expect(good.requests).toHaveLength(2);
+    // Each was asked once by the first step, and at most once more by the second.
+    for (const server of [dead, cut]) expect([1, 2]).toContain(server.requests.length);
+  });
+
+  it('generates text, with what it took and who answered', async () => {
+    await using doors = new Doors();
+    const dead = await doors.server('http-503');
+    const good = await doors.server();
+    const llm = doors.over([make(dead, 'dead'), make(good, 'good')]);
+    const result = await generateText({ model: languageModel(llm), prompt: 'Hello there', maxRetries });
+
+    expect(result.text).toBe(answerTo('Hello there'));
+    expect(result.finishReason).toBe('stop');
+    expect(result.usage).toMatchObject({ inputTokens: good.requests[0]?.inputTokens, outputTokens: 60 });
+    expect(result.providerMetadata?.['llm-transport']).toMatchObject({ provider: 'good', attempts: 2 });
+    expect([dead, good].map(({ requests }) => requests.length)).toEqual([1, 1]);
+  });
+
+  it('gives objects of a shape, whole and streamed', async () => {
+    await using doors = new Doors();
+    const model = languageModel(doors.over([make(await doors.server(), 'only')]));
+    const output = Output.object({ schema: z.object({ name: z.string(), age: z.number() }) });
+    const { output: whole } = await generateText({ model, prompt: 'Who?', output, maxRetries });
+    expect([typeof whole.name, typeof whole.age]).toEqual(['string', 'number']);
+    expect(await streamText({ model, prompt: 'Who?', output, maxRetries }).output).toEqual(whole);
+  });
+
+  it('runs an agent through its steps', async () => {
+    await using doors = new Doors();
+    const server = await doors.server();
+    const agent = new ToolLoopAgent({ model: languageModel(doors.over([make(server, 'only')])), tools, maxRetries });
+    const { steps, text } = await agent.generate({ prompt });
+    expect(steps).toHaveLength(2);
+    expect(steps[0]?.toolResults).toMatchObject([{ toolName: 'get_weather', output: { sky: 'grey' } }]);
+    expect(text).not.toBe('');
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('throws the error of a provider once, unretried by the AI SDK, and without key or prompt', async () => {
+    await using doors = new Doors();
+    const server = await doors.server('unauthorized-repeats-key');
+    const model = languageModel(doors.over([make(server, 'only')]));
+    const secret = 'The treasure is buried under the oak';
+    // With the AI SDK's own retries left on, as they are by default.
+    const error = await generateText({ model, prompt: secret }).catch((thrown: unknown) => thrown);
+    expect(TransportError.is(error) && error.code).toBe('authentication');
+    expect(server.requests).toHaveLength(1);
+    const shown = `${JSON.stringify(error)} ${(error as Error).stack}`;
+    expect(shown).not.toContain(apiKey);
+    expect(shown).not.toContain(secret);
+  });
+
+  it('is not retried by the AI SDK when all attempts have failed', async () => {
+    await using doors = new Doors();
+    const server = await doors.server('http-503');
+    const model = languageModel(doors.over([make(server, 'only')], { retry: false }));
+    await expect(generateText({ model, prompt: 'Hello' })).rejects.toMatchObject({ code: 'overloaded' });
+    expect(server.requests).toHaveLength(1);
+    await expect(streamText({ model, prompt: 'Hello', onError: () => {} }).text).rejects.toThrow();
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('is an error for whoever reads a stream that broke, in whichever way', async () => {
+    await using doors = new Doors();
+    const model = languageModel(doors.over([make(await doors.server('cut-end'), 'only')]));
+    const errors: unknown[] = [];
+    const ask = () =>
+      streamText({ model, prompt: 'Hello', maxRetries, onError: ({ error }) => void errors.push(error) });
+    let text = '';
+    const reading = (async () => {
+      for await (const piece of ask().textStream) text += piece;
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
+    expect(text).not.toBe('');
+    expect(answerTo('Hello').startsWith(text)).toBe(true);
+    await expect(ask().text).rejects.toMatchObject({ code: 'stream_interrupted' });
+    expect(errors).toHaveLength(2);
+    const parts: string[] = [];
+    await expect(
+      (async () => {
+        for await (const { type } of ask().stream) parts.push(type);
+      })(),
+    ).rejects.toMatchObject({ code: 'stream_interrupted' });
+    expect(parts.at(-1)).toBe('error');
+  });
+
+  it('closes the connection when the signal aborts, before the answer and in it', async () => {
+    await using doors = new Doors();
+    for (const fault of ['silence-before-headers', 'stall'] as const) {
+      const server = await doors.server(fault);
+      const model = languageModel(doors.over([make(server, 'only')]));
+      const controller = new AbortController();
+      const { signal: abortSignal } = controller;
+      const result = streamText({ model, prompt: 'Hello', maxRetries, abortSignal, onError: () => {} });
+      const types: string[] = [];
+      const reading = (async () => {
+        for await (const { type } of result.stream) {
+          types.push(type);
+          if (type === 'text-delta') controller.abort();
+        }
+      })();
+      const record = await server.received(1);
+      if (fault === 'silence-before-headers') controller.abort();
+      await reading;
+      expect(types).toContain('abort');
+      expect(types).not.toContain('error');
+      expect(await record.closed).toMatchObject({ closedByClientAt: expect.any(Number) });
+    }
+  });
+
+  it('closes the connection when its own stream is cancelled', async () => {
+    await using doors = new Doors();
+    const server = await doors.server(undefined, { tokenMs: 20 });
+    const model = languageModel(doors.over([make(server, 'only')]));
+    const { stream } = await model.doStream({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }] });
+    const reader = stream.getReader();
+    for (;;) if ((await reader.read()).value?.type === 'text-delta') break;
+    await reader.cancel();
+    const record = await server.received(1);
+    expect(await record.closed).toMatchObject({ closedByClientAt: expect.any(Number) });
+  });
+
+  if (kind.startsWith('@'))
+    it('hands out every part that the model itself gives, in their order', async () => {
+      await using doors = new Doors();
+      const server = await doors.server();
+      const plain = plainModels[kind as keyof typeof plainModels](server);
+      const model = languageModel(doors.over([make(server, 'only')]));
+      const definition = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } as const;
+      const options = {
+        prompt: [{ role: 'user' as const, content: [{ type: 'text' as const, text: prompt }] }],
+        tools: [{ type: 'function' as const, name: 'get_weather', inputSchema: definition }],
+      };
+      const partsOf = async (asked: typeof plain) => masked(await all((await asked.doStream(options)).stream));
+      expect(await partsOf(model)).toEqual(await partsOf(plain));
+      const [ours, theirs] = [await model.doGenerate(options), await plain.doGenerate(options)];
+      const kinds = ({ content }: typeof ours) =>
+        content.filter(({ type }) => type !== 'custom').map(({ type }) => type);
+      expect(kinds(ours)).toEqual(kinds(theirs));
+      expect([ours.finishReason, ours.usage.inputTokens]).toEqual([theirs.finishReason, theirs.usage.inputTokens]);
+      expect(ours.warnings).toEqual(theirs.warnings);
+    });
+});
+
+const plainModels = {
+  '@ai-sdk/openai': ({ baseURL }) => createOpenAI({ baseURL, apiKey }).chat('gpt-test'),
+  '@ai-sdk/anthropic': ({ baseURL }) => createAnthropic({ baseURL, apiKey })('claude-test'),
+  '@ai-sdk/google': ({ url }) => createGoogle({ baseURL: `${url}/v1beta`, apiKey })('gemini-test'),
+} satisfies Record<string, (server: { baseURL: string; url: string }) => Exclude<LanguageModel, string>>;
+
+/** Without what is another one each time: ids, and the time. */
+function masked(parts: readonly object[]): unknown[] {
+  const known = new Map<string, string>();
+  const text = JSON.stringify(
+    parts.map((part) => {
+      const { timestamp: _, ...rest } = part as Record<string, unknown>;
+      const { 'llm-transport': ours, ...metadata } = (rest.providerMetadata ?? {}) as Record<string, unknown>;
+      return ours === undefined ? rest : { ...rest, providerMetadata: metadata };
+    }),
+  ).replace(/"(?:id|toolCallId|responseId)":"[^"]*"/g, (id) => {
+    if (!known.has(id)) known.set(id, `"id":"${known.size}"`);
+    return known.get(id) as string;
+  });
+  return JSON.parse(text);
+}
+
+function sums(rows: readonly (readonly (number | undefined)[])[]): number[] {
+  return [0, 1].map((column) => rows.reduce((sum, row) => sum + (row[column] ?? 0), 0));
+}
+
+describe('plain AI SDK, for comparison', () => {
+  it.each(['http-503', 'stream-error-before-content', 'cut-end'] as const)('fails under %s', async (fault) => {
+    await using doors = new Doors();
+    const { baseURL } = await doors.server(fault);
+    const { errors, whole } = await streamed(createOpenAI({ baseURL, apiKey }).chat('gpt-test'));
+    const failed = errors.length > 0 || whole === undefined || !['stop', 'tool-calls'].includes(whole[1] as string);
+    expect(failed).toBe(true);
+  });
+});
+
+describe('a transport as a provider of the AI SDK', () => {
+  it('is one for createProviderRegistry and customProvider, by the models that it has', async () => {
+    await using doors = new Doors();
+    const llm = doors.over([simulated({ name: 'a', model: 'small' }), simulated({ name: 'b', model: 'large' })]);
+    const provider = languageModelProvider(llm);
+    const registry = createProviderRegistry({ llm: provider });
+    const custom = customProvider({ languageModels: { best: languageModel(llm, { model: 'large' }) } });
+    const who = async (model: LanguageModel) =>
+      (await generateText({ model, prompt: 'Hello', maxRetries })).providerMetadata?.['llm-transport']?.provider;
+
+    expect(await who(registry.languageModel('llm:auto'))).toBe('a');
+    expect(await who(registry.languageModel('llm:large'))).toBe('b');
+    expect(await who(custom.languageModel('best'))).toBe('b');
+    expect(await who(customProvider({ fallbackProvider: provider }).languageModel('large'))).toBe('b');
+    for (const ask of [
+      () => provider.languageModel('huge'),
+      () => provider.embeddingModel('large'),
+      () => provider.imageModel('large'),
+    ]) {
+      let thrown: unknown;
+      try {
+        ask();
+      } catch (error) {
+        thrown = error;
+      }
+      expect(NoSuchModelError.isInstance(thrown)).toBe(true);
+    }
+  });
+
+  it('says what is wrong when it is made', () => {
+    const llm = { complete: async () => {} } as never;
+    expect(() => languageModel({} as never)).toThrow(OptionsError);
+    expect(() => languageModel(llm, { modle: 'x' } as never)).toThrow(/languageModel\.modle/);
+    expect(() => languageModel(llm, { model: '' })).toThrow(/languageModel\.model/);
+    expect(() => languageModelProvider(llm, { model: 'x' } as never)).toThrow(/languageModelProvider\.model/);
+  });
+});
