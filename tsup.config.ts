@@ -7,6 +7,7 @@ export default defineConfig({
     'src/index.ts',
     ...['src/core/errors.ts', 'src/transport.ts', 'src/wrap.ts'],
     'src/providers/*.ts',
+    'src/integrations/*.ts',
     'src/testing/index.ts',
   ],
   outDir: 'dist',

@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { entries, installed, manifest, type Project, root, run, script, tool } from './support.ts';
+import { entries, installed, link, manifest, type Project, root, run, script, tool } from './support.ts';
+
+/** Doors whose classes are made of their framework's: they are nothing without it. */
+const doors: Readonly<Record<string, string>> = { 'llm-transport/integrations/langchain': '@langchain/core' };
+const alone = entries.filter((entry) => !(entry in doors));
 
 let app: Project;
 
@@ -31,15 +35,15 @@ describe('the packed package, installed in an empty project', () => {
   });
 
   it('can be imported, by every public path', async () => {
-    const lines = entries.map((entry) => `console.log(Object.keys(await import('${entry}')).length > 0);`);
+    const lines = alone.map((entry) => `console.log(Object.keys(await import('${entry}')).length > 0);`);
     const ran = await script(app.path, 'import.mjs', lines.join('\n'));
-    expect(ran).toEqual({ code: 0, stdout: 'true\n'.repeat(entries.length), stderr: '' });
+    expect(ran).toEqual({ code: 0, stdout: 'true\n'.repeat(alone.length), stderr: '' });
   });
 
   it('can be required, by every public path', async () => {
-    const lines = entries.map((entry) => `console.log(Object.keys(require('${entry}')).length > 0);`);
+    const lines = alone.map((entry) => `console.log(Object.keys(require('${entry}')).length > 0);`);
     const ran = await script(app.path, 'require.cjs', lines.join('\n'));
-    expect(ran).toEqual({ code: 0, stdout: 'true\n'.repeat(entries.length), stderr: '' });
+    expect(ran).toEqual({ code: 0, stdout: 'true\n'.repeat(alone.length), stderr: '' });
   });
 
   it('is the same library for import and require: an error of one is known to the other', async () => {
@@ -106,6 +110,17 @@ describe('the packed package, installed in an empty project', () => {
           }
       console.log(Object.keys(adapter).length > 0);`;
     expect(await script(app.path, 'no-sdk.mjs', source)).toEqual({ code: 0, stdout: 'true\n', stderr: '' });
+  });
+
+  it.each(Object.entries(doors))('%s says that it needs %s, and works with it', async (door, peer) => {
+    const { peerDependencies = {}, peerDependenciesMeta = {} } = manifest(root);
+    expect(Object.keys(peerDependencies)).toContain(peer);
+    expect(peerDependenciesMeta[peer]).toEqual({ optional: true });
+    const source = `
+      import('${door}').then((door) => console.log(Object.keys(door).length > 0), (error) => console.log(error.message));`;
+    expect((await script(app.path, 'door.mjs', source)).stdout).toContain(`Cannot find package '${peer}'`);
+    await link(app.path, [peer]);
+    expect(await script(app.path, 'door.mjs', source)).toEqual({ code: 0, stdout: 'true\n', stderr: '' });
   });
 
   it('lets the process exit by itself after close(), whatever was left under way', async () => {
