@@ -1,12 +1,15 @@
 /** What the code takes for each option that is not given: looked up in it, or seen in what it does. */
+import { createOpenAI } from '@ai-sdk/openai';
 import { expect, vi } from 'vitest';
 import { costOf } from '../src/core/estimate.ts';
 import type { Candidate, Context, Middleware, Provider } from '../src/core/types.ts';
 import { createTransport, type TransportError, weighted, wrap } from '../src/index.ts';
+import { languageModel } from '../src/integrations/ai-sdk.ts';
 import { circuitBreakerDefaults } from '../src/middleware/circuit-breaker.ts';
 import { rateLimitDefaults } from '../src/middleware/rate-limit.ts';
 import { retryDefaults } from '../src/middleware/retry.ts';
 import { timeoutDefaults } from '../src/middleware/timeout.ts';
+import { aiSdk } from '../src/providers/ai-sdk.ts';
 import { anthropic } from '../src/providers/anthropic.ts';
 import { callable } from '../src/providers/callable.ts';
 import { google } from '../src/providers/google.ts';
@@ -204,6 +207,35 @@ export const observed: Readonly<Record<string, () => unknown>> = {
   'GoogleOptions.domain': () =>
     told('the host that the client asks', () => gemini().domain === 'generativelanguage.googleapis.com'),
   'GoogleOptions.streaming': () => streams(gemini()),
+  'AiSdkOptions.name': () =>
+    told('what the model calls its vendor, and itself: `openai.chat/gpt-5.5`', () => {
+      return aiSdk({ model: createOpenAI({ apiKey: 'x' }).chat('gpt-5.5') }).name === 'openai.chat/gpt-5.5';
+    }),
+  'AiSdkOptions.domain': () =>
+    told('the host, where the model tells it, else the vendor', () => {
+      const model = createOpenAI({ apiKey: 'x', baseURL: 'http://localhost:1/v1' }).chat('m');
+      const { provider, modelId, specificationVersion } = model;
+      const silent = {
+        provider,
+        modelId,
+        specificationVersion,
+        doGenerate: model.doGenerate,
+        doStream: model.doStream,
+      };
+      return [aiSdk({ model }), aiSdk({ model: silent })].map(({ domain }) => domain).join() === 'localhost:1,openai';
+    }),
+  'AiSdkOptions.streaming': () => streams(aiSdk({ model: createOpenAI({ apiKey: 'x' }).chat('m') })),
+  'LanguageModelOptions.model': () =>
+    told('all of them', async () => {
+      const asked: unknown[] = [];
+      const look: Middleware = (next) => (request, context) => {
+        asked.push(request.model);
+        return next(request, context);
+      };
+      const model = languageModel(createTransport({ providers: [simulated()], use: [look] }));
+      await model.doGenerate({ prompt: [{ role: 'user', content: [{ type: 'text', text: prompt }] }] });
+      return asked.length === 1 && asked[0] === undefined;
+    }),
   'CallableOptions.model': () => told('the name', () => ours().model === 'ours'),
   'CallableOptions.domain': () => told('the name', () => ours().domain === 'ours'),
   'CallableOptions.kind': () => ours().kind,

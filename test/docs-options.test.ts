@@ -10,6 +10,8 @@ import {
 } from '../docs/generate/source.ts';
 import { documentedTypes } from '../docs/generate/tables.ts';
 import { checkCall, checkNamedCalls, checkTransportOptions, checkWrapOptions } from '../src/core/options.ts';
+import { languageModel } from '../src/integrations/ai-sdk.ts';
+import { aiSdk } from '../src/providers/ai-sdk.ts';
 import { anthropic } from '../src/providers/anthropic.ts';
 import { callable } from '../src/providers/callable.ts';
 import { google } from '../src/providers/google.ts';
@@ -78,6 +80,7 @@ function withOption(base: object, fields: readonly Field[], path: string, value:
   return { ...base, [name]: withOption(objectOf(short), short, rest.join('.'), value) };
 }
 
+const transport = { complete: async () => {} } as never;
 const inTransport = (name: string) => (value: unknown) =>
   checkTransportOptions({ providers: [simulated()], [name]: value } as never);
 const atProvider = (name: string) => (value: unknown) =>
@@ -144,6 +147,8 @@ describe('the options and what checks them', () => {
     { type: 'AnthropicOptions', adapter: anthropic },
     { type: 'GoogleOptions', adapter: google },
     { type: 'CallableOptions', adapter: callable },
+    { type: 'AiSdkOptions', adapter: aiSdk },
+    { type: 'LanguageModelOptions', adapter: (options: never) => languageModel(transport, options) },
   ])('$type has the names that its adapter takes', ({ type, adapter }) => {
     let said = '';
     try {

@@ -67,7 +67,7 @@ describe('every page', () => {
 
 describe('the pages', () => {
   const headings = ['What it does', 'When to use it', 'Usage', 'Options', 'Events', 'What it does not do', 'Mistakes'];
-  const kinds = ['layers', 'strategies', 'providers'].flatMap((kind) =>
+  const kinds = ['layers', 'strategies', 'providers', 'integrations'].flatMap((kind) =>
     named(`docs/${kind}`).map((name) => `${kind}/${name}`),
   );
 
@@ -76,7 +76,7 @@ describe('the pages', () => {
     expect(found).toEqual(headings);
   });
 
-  it('are there for every layer, every strategy and every adapter', () => {
+  it('are there for every layer, every strategy, every adapter and every door', () => {
     expect(named('docs/layers').toSorted()).toEqual([...named('src/middleware'), 'endpoint', 'router'].toSorted());
     expect(named('docs/strategies').toSorted()).toEqual(
       named('src/routing')
@@ -84,6 +84,7 @@ describe('the pages', () => {
         .toSorted(),
     );
     expect(named('docs/providers').toSorted()).toEqual(named('src/providers').toSorted());
+    expect(named('docs/integrations').toSorted()).toEqual(named('src/integrations').toSorted());
   });
 
   it('are all to be found from docs/README.md', () => {
@@ -164,6 +165,7 @@ const foreign = new Set([
     'shouldRetry',
     'shouldConsumeRetry',
     'attemptNumber',
+    ...['bindTools', 'withConfig', 'withStructuredOutput'],
   ],
 ]);
 
@@ -197,7 +199,7 @@ describe('what the pages name', () => {
     const known = new Set([...propertyNames(), ...entries().flatMap(exportsOf), ...foreign]);
     const words = codes.filter(
       ({ page, code }) =>
-        !/^docs\/(?:providers|decisions)\//.test(page) && /^[a-z]+(?:[A-Z][a-z]*)+(?:\(\))?$/.test(code),
+        !/^docs\/(?:providers|integrations|decisions)\//.test(page) && /^[a-z]+(?:[A-Z][a-z]*)+(?:\(\))?$/.test(code),
     );
     expect(words.length).toBeGreaterThan(100);
     const builtIn = (name: string): boolean => [globalThis, Array.prototype, Promise].some((place) => name in place);

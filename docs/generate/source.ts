@@ -31,7 +31,10 @@ let loaded: Project | undefined;
 function project(): Project {
   if (loaded !== undefined) return loaded;
   loaded = new Project({ skipAddingFilesFromTsConfig: true, skipFileDependencyResolution: true });
-  const paths = ['src/core/*.ts', 'src/*.ts', 'src/providers/*.ts', 'src/testing/*.ts', 'src/routing/*.ts'];
+  const paths = [
+    ...['src/core/*.ts', 'src/*.ts', 'src/providers/*.ts', 'src/integrations/**/*.ts'],
+    ...['src/testing/*.ts', 'src/routing/*.ts'],
+  ];
   loaded.addSourceFilesAtPaths(paths.map((path) => join(root, path)));
   return loaded;
 }
@@ -168,8 +171,12 @@ export function exportsOf(entry: string): readonly string[] {
 
 /** The files that can be imported by users. */
 export function entries(): readonly string[] {
-  const adapters = readdirSync(join(root, 'src/providers')).map((file) => `src/providers/${file}`);
-  return ['src/index.ts', 'src/testing/index.ts', ...adapters];
+  const within = ['src/providers', 'src/integrations'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `${folder}/${file}`),
+  );
+  return ['src/index.ts', 'src/testing/index.ts', ...within];
 }
 
 /** The properties of every object that a type is spelt out for, and whether each may be missing. */

@@ -172,7 +172,7 @@ export type Chunk =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'reasoning'; readonly text: string }
   | { readonly type: 'toolCall'; readonly toolCall: ToolCall }
-  /** An item of a wrapped function's own stream, untouched. */
+  /** An item of a wrapped function's own stream, untouched; or what a provider answers that has no chunk of its own. */
   | { readonly type: 'raw'; readonly value: unknown }
   /** Drop what you have: the answer starts again. */
   | { readonly type: 'restart'; readonly provider: string }

@@ -15,7 +15,7 @@ export interface LanguageModelOptions {
   readonly model?: string;
   /**
    * Addresses of files that all the transport's providers can fetch by themselves, by media type. The AI SDK downloads all others and
-   * sends what they hold, which every provider understands. @default {}
+   * sends what they hold, which every provider understands.
    */
   readonly supportedUrls?: { readonly [mediaType: string]: readonly RegExp[] };
 }

@@ -12,9 +12,9 @@ export type { AiSdkModel } from '../wire/ai-sdk-model.ts';
 export interface AiSdkOptions {
   /** A language model of any vendor's package: `openai('gpt-5.5')`, `mistral('mistral-large-latest')`. Of specification v4, v3 or v2. */
   readonly model: AiSdkModel;
-  /** Unique in a transport. @default '<vendor and interface>/<model>', as the model names them: 'openai.chat/gpt-5.5' */
+  /** Unique in a transport. @default what the model calls its vendor, and itself: `openai.chat/gpt-5.5` */
   readonly name?: string;
-  /** The failure domain: providers of one domain are taken to fail together. @default the host that the model asks, where it tells, else the vendor */
+  /** The failure domain: providers of one domain are taken to fail together. @default the host, where the model tells it, else the vendor */
   readonly domain?: string;
   /** What the provider allows. */
   readonly limits?: Limits;

@@ -247,6 +247,18 @@ function sums(rows: readonly (readonly (number | undefined)[])[]): number[] {
   return [0, 1].map((column) => rows.reduce((sum, row) => sum + (row[column] ?? 0), 0));
 }
 
+describe('a stream of the AI SDK whose reader has left without a word', () => {
+  it('is let go of once it was read ahead: its connection is closed', async () => {
+    await using doors = new Doors();
+    const server = await doors.server(undefined, { words: 60_000 });
+    const timeout = { firstContentMs: 20_000, idleMs: 20_000, abandonedMs: 20 };
+    const model = languageModel(doors.over([makes['@ai-sdk/openai'](server, 'only')], { timeout }));
+    for await (const _ of streamText({ model, prompt: 'Hello', maxRetries, onError: () => {} }).textStream) break;
+    const record = await server.received(1);
+    expect(await record.closed).toMatchObject({ closedByClientAt: expect.any(Number) });
+  });
+});
+
 describe('plain AI SDK, for comparison', () => {
   it.each(['http-503', 'stream-error-before-content', 'cut-end'] as const)('fails under %s', async (fault) => {
     await using doors = new Doors();

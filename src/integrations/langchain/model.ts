@@ -43,9 +43,9 @@ export type RequestFields = Pick<
 /** How a transport is a chat model. Beside these, what every chat model of LangChain takes: `callbacks`, `tags`, `cache` … */
 export interface ChatModelOptions
   extends Omit<BaseChatModelParams, 'maxRetries' | 'onFailedAttempt' | 'maxConcurrency'> {
-  /** Goes into every request. `model`: only the transport's providers of this model are asked. @default {} */
+  /** Goes into every request. `model`: only the transport's providers of this model are asked. */
   readonly request?: RequestFields;
-  /** Goes along with every call. @default {} */
+  /** Goes along with every call. */
   readonly call?: Pick<CallOptions, 'priority' | 'timeoutMs' | 'values'>;
 }
 
