@@ -4,6 +4,7 @@ import type {
   LanguageModelV4GenerateResult,
   LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
+import { APICallError } from 'ai';
 import { convertArrayToReadableStream, MockLanguageModelV4 } from 'ai/test';
 import { describe, expect, it } from 'vitest';
 import type { CompletionRequest, Middleware, Provider } from '../../src/core/types.ts';
@@ -261,6 +262,63 @@ describe('between the AI SDK in front and a model of it behind', () => {
     expect(open.size).toBe(0);
     const whole = await way.door.doGenerate(options);
     expect(whole.content.find(({ type }) => type === 'text')).toMatchObject({ text: 'LOOK: HERE.' });
+  });
+});
+
+describe('a model of the AI SDK behind the door', () => {
+  it('goes on in its block after a piece of it that a middleware has changed', async () => {
+    let changed = false;
+    const first: Middleware = (next) => async (request, context) =>
+      mapChunks(await next(request, context), (chunk) => {
+        if (chunk.type !== 'text' || changed) return chunk;
+        changed = true;
+        return { ...chunk, text: 'Read: ' };
+      });
+    await using way = await through([aiSdk({ model: model() })], [first]);
+    const got = await all((await way.door.doStream(options)).stream);
+    const text = got.filter(({ type }) => type.startsWith('text-')) as { type: string; id: string; delta?: string }[];
+    expect(text.map(({ type, delta }) => delta ?? type)).toEqual([
+      ...['text-start', 'Read: ', 'text-end'],
+      ...['text-start', 'here.', 'text-end'],
+    ]);
+    expect(text.map(({ id }) => id === 't')).toEqual([false, false, false, true, true, true]);
+  });
+
+  it('says nothing in its errors of what went along unseen', async () => {
+    const thought = 'The treasure is buried under the old oak tree';
+    const behind = new MockLanguageModelV4({
+      doStream: async () => {
+        throw new APICallError({
+          ...{ message: 'x', url: 'https://x', requestBodyValues: {}, statusCode: 400 },
+          responseBody: JSON.stringify({ error: { message: `Cannot read: ${thought}` } }),
+        });
+      },
+    });
+    await using way = await through([aiSdk({ model: behind })]);
+    const asked = way.door.doGenerate({
+      prompt: [prompt[0] as never, { role: 'assistant', content: [{ type: 'reasoning', text: thought }] }],
+    });
+    const error = (await asked.then(undefined, (thrown: unknown) => thrown)) as Error;
+    expect(error.message).toContain('Cannot read');
+    expect(error.message).not.toContain('treasure');
+  });
+
+  it('is left with the reason of the abort, by whoever reads the stream itself', async () => {
+    const endless = new ReadableStream<LanguageModelV4StreamPart>({
+      start(controller) {
+        for (const part of parts.slice(0, 9)) controller.enqueue(part);
+      },
+    });
+    await using way = await through([
+      aiSdk({ model: new MockLanguageModelV4({ doStream: async () => ({ stream: endless }) }) }),
+    ]);
+    const controller = new AbortController();
+    const { stream } = await way.door.doStream({ prompt, abortSignal: controller.signal });
+    const reason = new Error('enough');
+    const reading = (async () => {
+      for await (const part of stream) if (part.type === 'text-delta') controller.abort(reason);
+    })();
+    await expect(reading).rejects.toBe(reason);
   });
 });
 

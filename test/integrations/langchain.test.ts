@@ -188,6 +188,7 @@ describe('a chat model of LangChain', () => {
           { type: 'image', mimeType: 'image/png', data: 'AAAA' },
         ],
       }),
+      new HumanMessage('And now?'),
     ]);
     expect(requests[0]).toMatchObject({ temperature: 0.5, metadata: { of: 'test' } });
     expect(requests[0]?.messages).toEqual([
@@ -210,6 +211,7 @@ describe('a chat model of LangChain', () => {
       },
       { role: 'tool', toolCallId: 'call_1', content: 'blurred', isError: true },
       { role: 'user', content: [{ type: 'image', image: 'data:image/png;base64,AAAA', mediaType: 'image/png' }] },
+      { role: 'user', content: 'And now?' },
     ]);
   });
 
@@ -243,18 +245,28 @@ describe('a chat model of LangChain', () => {
 
   it('hands out what the model thought, before what it says', async () => {
     await using doors = new Doors();
-    const thinking = simulated({ answer: () => ({ reasoning: 'Hm, well.', text: 'Rain.' }) });
+    const thinking = simulated({ answer: () => ({ reasoning: 'Hm, well.', text: 'Rain, later sun.' }) });
     const model = chatModel(doors.over([thinking]));
     const pieces = await all(await model.stream('Weather?'));
     const streamed = pieces.reduce((sum, piece) => concat(sum, piece));
     for (const message of [await model.invoke('Weather?'), streamed]) {
-      expect(message.text).toBe('Rain.');
+      expect(message.text).toBe('Rain, later sun.');
       expect(message.contentBlocks).toMatchObject([
         { type: 'reasoning', reasoning: 'Hm, well.' },
-        { type: 'text', text: 'Rain.' },
+        { type: 'text', text: 'Rain, later sun.' },
       ]);
-      expect(await model.pipe(new StringOutputParser()).invoke('Weather?')).toBe('Rain.');
+      expect(await model.pipe(new StringOutputParser()).invoke('Weather?')).toBe('Rain, later sun.');
     }
+  });
+
+  it('streams several calls of tools, each in one piece of its own', async () => {
+    await using doors = new Doors();
+    const toolCalls = [1, 2].map((at) => ({ name: 'look', input: { at }, id: `c${at}` }));
+    const model = chatModel(doors.over([simulated({ answer: () => ({ toolCalls }) })]));
+    const pieces = await all(await model.stream('Look twice'));
+    const whole = pieces.reduce((sum, piece) => concat(sum, piece));
+    expect(whole.tool_calls).toMatchObject(toolCalls.map(({ name, input, id }) => ({ name, args: input, id })));
+    expect(pieces.filter((piece) => (piece.tool_call_chunks?.length ?? 0) > 0)).toHaveLength(2);
   });
 
   it('asks again for an answer that is not of its shape', async () => {

@@ -284,6 +284,23 @@ describe('what a model of the AI SDK answers', () => {
   );
 });
 
+describe('a stream of a model that takes no notice of its signal', () => {
+  it('ends at once when the call is aborted in the middle of it', async () => {
+    const stream = new ReadableStream<LanguageModelV4StreamPart>({
+      start(controller) {
+        for (const part of [start, ...text('Hel')]) controller.enqueue(part);
+      },
+    });
+    const model = new MockLanguageModelV4({ doStream: async () => ({ stream }) });
+    const controller = new AbortController();
+    const { context } = contextFor(controller.signal);
+    const reading = (async () => {
+      for await (const _ of aiSdk({ model }).stream?.(hello, context) ?? []) setImmediate(() => controller.abort());
+    })();
+    expect((await errorOf(reading)).code).toBe('cancelled');
+  });
+});
+
 describe('what a model of the AI SDK throws', () => {
   const cases: [string, unknown, string][] = [
     ['a status', callError({ statusCode: 503 }), 'overloaded'],
@@ -399,13 +416,15 @@ describe('a provider on a model of the AI SDK', () => {
       doGenerate: async () => ({
         content: [{ type: 'text', text: 'Hi' }],
         finishReason: { unified: 'stop', raw: 'stop' },
-        usage,
+        usage: { ...usage, raw: { cost: 0.5 } },
         warnings: [],
       }),
     });
     const provider = aiSdk({ model, streaming: false });
     expect(provider.stream).toBeUndefined();
-    expect(await provider.complete(hello, contextFor().context)).toMatchObject({ text: 'Hi', finishReason: 'stop' });
+    const { context, facts } = contextFor();
+    expect(await provider.complete(hello, context)).toMatchObject({ text: 'Hi', finishReason: 'stop' });
+    expect(facts).toContainEqual({ cost: 0.5 });
   });
 
   it('says what is wrong when it is made', () => {
