@@ -247,6 +247,31 @@ function sums(rows: readonly (readonly (number | undefined)[])[]): number[] {
   return [0, 1].map((column) => rows.reduce((sum, row) => sum + (row[column] ?? 0), 0));
 }
 
+describe.each(['@ai-sdk/anthropic', '@ai-sdk/google', 'openai()'] as const)('reasoning over %s', (kind) => {
+  it('is handed out, and goes back with its signature in the next step', async () => {
+    await using doors = new Doors();
+    const toolCalls = [{ name: 'get_weather', input: { city: 'Oslo' }, id: 'call_1' }];
+    const server = await doors.server(undefined, {
+      answer: ({ afterToolResult }) =>
+        afterToolResult ? { reasoning: 'So it is.', text: 'Grey.' } : { reasoning: 'Hm, well.', toolCalls },
+    });
+    const llm = doors.over([makes[kind](server, 'only')]);
+    const result = streamText({
+      ...{ model: languageModel(llm), prompt, tools, stopWhen: isStepCount(3), maxRetries, reasoning: 'low' },
+    });
+    expect(await result.text).toBe('Grey.');
+    const steps = await result.steps;
+    expect(steps.map(({ reasoningText }) => reasoningText)).toEqual(['Hm, well.', 'So it is.']);
+    const [first, second] = server.requests;
+    expect(JSON.stringify(second?.body)).toContain('grey');
+    // Of Anthropic and Gemini: what the model signed in the first step is told again in the second.
+    const signatures = [...JSON.stringify(steps[0]?.content).matchAll(/"(?:thoughtS|s)ignature":"([^"]+)"/g)];
+    expect(signatures.length > 0).toBe(kind !== 'openai()');
+    for (const [, signature = ''] of signatures) expect(JSON.stringify(second?.body)).toContain(signature);
+    expect(JSON.stringify(first?.body)).toMatch(/reasoning_effort|thinking/);
+  });
+});
+
 describe('a stream of the AI SDK whose reader has left without a word', () => {
   it('is let go of once it was read ahead: its connection is closed', async () => {
     await using doors = new Doors();
@@ -283,6 +308,10 @@ describe('a transport as a provider of the AI SDK', () => {
     expect(await who(registry.languageModel('llm:large'))).toBe('b');
     expect(await who(custom.languageModel('best'))).toBe('b');
     expect(await who(customProvider({ fallbackProvider: provider }).languageModel('large'))).toBe('b');
+    const place = globalThis as { AI_SDK_DEFAULT_PROVIDER?: unknown };
+    place.AI_SDK_DEFAULT_PROVIDER = provider;
+    expect(await who('large')).toBe('b');
+    delete place.AI_SDK_DEFAULT_PROVIDER;
     for (const ask of [
       () => provider.languageModel('huge'),
       () => provider.embeddingModel('large'),
