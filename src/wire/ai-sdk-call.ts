@@ -1,17 +1,14 @@
 import { streamingRefused, TransportError } from '../core/errors.ts';
-import { textsOf } from '../core/redact.ts';
-import { wordsOf } from '../core/request.ts';
 import { type Fork, forkSignal, onAbort, raceAbort, reasonOf } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
 import { answerFromResult, costFrom, textIn } from './ai-sdk-answer.ts';
-import { answerOfResult, messageGroups } from './ai-sdk-carried.ts';
+import { answerOfResult } from './ai-sdk-carried.ts';
+import { failuresFor, refusal } from './ai-sdk-failures.ts';
 import { GatheredResult } from './ai-sdk-gathered.ts';
 import { StreamParts } from './ai-sdk-parts.ts';
-import { aiSdkKind, callOptions } from './ai-sdk-request.ts';
+import { callOptions } from './ai-sdk-request.ts';
 import type { AiSdkCalls } from './ai-sdk-versions.ts';
-import { answerOf } from './classify-thrown.ts';
-import { readErrorBody } from './error-body.ts';
-import { type Failures, failuresOf, heard } from './failures.ts';
+import { type Failures, heard } from './failures.ts';
 import { headerMap } from './headers.ts';
 import { type Batches, batchesOf, goesOn, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
 
@@ -35,7 +32,7 @@ export async function completeAiSdk(
   context: Context,
 ): Promise<ProviderAnswer> {
   const { signal } = context;
-  const failures = failuresFor(endpoint, request);
+  const failures = failuresFor(endpoint.name, request);
   try {
     return await generated(endpoint, request, context, signal, failures);
   } catch (error) {
@@ -83,7 +80,7 @@ async function open(
   attempt: StreamAttempt,
 ): Promise<Batches> {
   const { signal } = attempt;
-  const failures = failuresFor(endpoint, request);
+  const failures = failuresFor(endpoint.name, request);
   if (!endpoint.state.streams) throw streamingRefused(`${endpoint.name} does not stream`, { provider: endpoint.name });
   let asked: Promise<Streamed> | undefined;
   // One of its own: a model that has said its last word can still have to be let go of.
@@ -196,44 +193,6 @@ function drain(reader: Reader, model: Fork): void {
       clearTimeout(timer);
       model.release();
     });
-}
-
-function failuresFor(endpoint: AiSdkEndpoint, request: CompletionRequest): Failures {
-  return failuresOf({
-    provider: endpoint.name,
-    // The model keeps its key to itself. What looks like one is taken out of messages all the same.
-    secrets: () => headerSecrets(request),
-    texts: () => [
-      ...wordsOf(request),
-      ...textsOf(originalsOf(request)),
-      ...textsOf(request.providerOptions?.[aiSdkKind]),
-    ],
-  });
-}
-
-/** The messages that the request was made of: they say more than it does, such as what the model thought. */
-function originalsOf(request: CompletionRequest): unknown {
-  return (request.messages ?? []).map((message) => messageGroups.get(message)?.originals);
-}
-
-function headerSecrets(request: CompletionRequest): string[] {
-  return [...headerMap(request.providerOptions?.[aiSdkKind]?.headers).values()];
-}
-
-/** What was thrown, as the error it means; its headers are told first. */
-function refusal(error: unknown, context: Context, failures: Failures, signal: AbortSignal): unknown {
-  if (signal.aborted) return reasonOf(signal);
-  const { headers, body } = answerOf(innermost(error));
-  if (headers !== undefined && headers !== null && !TransportError.is(error)) heard(context, failures, headers);
-  const meant = failures.thrown(error);
-  // It is the vendor's package that asks for usage in the stream, and leaves no way to ask without.
-  if (meant.code !== 'invalid_request' || readErrorBody(body).param !== 'stream_options') return meant;
-  return streamingRefused(meant.message, { ...meant, cause: meant.cause });
-}
-
-/** Of the AI SDK's own retries, where somebody has put them around a model, the last error. */
-function innermost(error: unknown): unknown {
-  return (error as { readonly lastError?: unknown } | null | undefined)?.lastError ?? error;
 }
 
 function isJson(headers: unknown): boolean {
