@@ -1,3 +1,5 @@
+import { BoundedMemory } from './bounded-memory.ts';
+
 /** What Gemini said beside a tool call and wants to be told again. */
 export interface CallMark {
   /** Its `thoughtSignature`. */
@@ -6,9 +8,6 @@ export interface CallMark {
   readonly given: boolean;
 }
 
-const mostMarks = 10_000;
-const mostCharacters = 8_000_000;
-
 /**
  * Remembers what Gemini said beside its tool calls, by model and id of the call. Bounded: what was not used for longest is forgotten.
  *
@@ -16,35 +15,14 @@ const mostCharacters = 8_000_000;
  * and OpenAI takes ids of 40 characters.
  */
 export class CallMarks {
-  readonly #marks = new Map<string, CallMark>();
-  #characters = 0;
+  readonly #marks = new BoundedMemory<CallMark>(({ signature }) => signature?.length ?? 0);
 
   remember(model: string, id: string, mark: CallMark): void {
-    const key = keyOf(model, id);
-    this.#forget(key);
-    this.#marks.set(key, mark);
-    this.#characters += sizeOf(key, mark);
-    for (const oldest of this.#marks.keys()) {
-      if (this.#marks.size <= mostMarks && this.#characters <= mostCharacters) break;
-      this.#forget(oldest);
-    }
+    this.#marks.remember(keyOf(model, id), mark);
   }
 
   find(model: string, id: string): CallMark | undefined {
-    const key = keyOf(model, id);
-    const mark = this.#marks.get(key);
-    if (mark !== undefined) {
-      this.#marks.delete(key);
-      this.#marks.set(key, mark);
-    }
-    return mark;
-  }
-
-  #forget(key: string): void {
-    const mark = this.#marks.get(key);
-    if (mark === undefined) return;
-    this.#marks.delete(key);
-    this.#characters -= sizeOf(key, mark);
+    return this.#marks.find(keyOf(model, id));
   }
 }
 
@@ -53,10 +31,6 @@ export const callMarks = new CallMarks();
 
 function keyOf(model: string, id: string): string {
   return `${model}\n${id}`;
-}
-
-function sizeOf(key: string, mark: CallMark): number {
-  return key.length + (mark.signature?.length ?? 0);
 }
 
 /** What Google has for calls that were not made by the model, or whose signature is lost: they are taken without one. */

@@ -10,7 +10,7 @@ import { type Failures, failuresOf, heard } from './failures.ts';
 import { readChatAnswer } from './openai-chat-answer.ts';
 import { answerFacts } from './openai-chat-parts.ts';
 import { type ChatBody, type ChatDialect, chatBody } from './openai-chat-request.ts';
-import { type OpenAIClient, secretsOfClient } from './openai-client.ts';
+import { idHeader, type OpenAIClient, secretsOfClient } from './openai-client.ts';
 
 /** A Chat Completions server behind an SDK client, and what is remembered of it. */
 export interface ChatEndpoint extends ChatDialect {
@@ -114,11 +114,6 @@ function send(client: OpenAIClient, body: ChatBody, transactionId: string, signa
   const { completions } = client.chat;
   const options = { signal, maxRetries: 0, headers: idHeader(transactionId) };
   return completions.create(body as never, options as never).asResponse();
-}
-
-/** OpenAI logs it (ASCII, at most 512 characters); an id that cannot be a header is not sent. */
-function idHeader(transactionId: string): Record<string, string> {
-  return /^[\x21-\x7e]{1,512}$/.test(transactionId) ? { 'X-Client-Request-Id': transactionId } : {};
 }
 
 /** `stream` last: whether an answer is streamed is the transport's to say, not `providerOptions`'. */

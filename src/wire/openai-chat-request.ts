@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { TransportError } from '../core/errors.ts';
 import { jsonSchemaOf, messagesOf } from '../core/request.ts';
 import type { CompletionRequest, FilePart, ImagePart, Message, SchemaOption, TextPart, Tool } from '../core/types.ts';
-import { strictSchema } from './strict-schema.ts';
+import { audioOf, dataUrl, defaultName, imageUrl, toolOutput } from './openai-media.ts';
+import { namedSchema } from './strict-schema.ts';
 
 /** What a Chat Completions server wants to be told in its own way. */
 export interface ChatDialect {
@@ -58,13 +59,7 @@ function chatMessage(message: Message, idOf: (id: string) => string): object {
     return { role: 'user', content: typeof content === 'string' ? content : content.map(chatPart) };
   }
   if (message.role === 'tool') {
-    // The API has no field for a failed tool: the model learns it from the text.
-    const failed = message.isError === true && !/^\W*error/i.test(message.content);
-    return {
-      role: 'tool',
-      tool_call_id: idOf(message.toolCallId),
-      content: failed ? `Error: ${message.content}` : message.content,
-    };
+    return { role: 'tool', tool_call_id: idOf(message.toolCallId), content: toolOutput(message) };
   }
   if (message.role === 'system') return { role: 'system', content: message.content };
   const calls = message.toolCalls ?? [];
@@ -83,29 +78,13 @@ function chatMessage(message: Message, idOf: (id: string) => string): object {
 function chatPart(part: TextPart | ImagePart | FilePart): object {
   if (part.type === 'text') return { type: 'text', text: part.text };
   if (part.type === 'image') return { type: 'image_url', image_url: { url: imageUrl(part) } };
-  const audio = /^audio\/(?:x-)?(wav|mp3|mpeg)$/.exec(part.mediaType)?.[1];
+  const audio = audioOf(part.mediaType);
   if (typeof part.data === 'string' && !part.data.startsWith('data:'))
     throw new TransportError('unsupported', 'OpenAI Chat Completions takes files as data, not as addresses');
   const url = typeof part.data === 'string' ? part.data : dataUrl(part.data, part.mediaType);
   if (audio !== undefined)
-    return {
-      type: 'input_audio',
-      input_audio: { data: url.slice(url.indexOf(',') + 1), format: audio === 'wav' ? 'wav' : 'mp3' },
-    };
+    return { type: 'input_audio', input_audio: { data: url.slice(url.indexOf(',') + 1), format: audio } };
   return { type: 'file', file: { filename: part.filename ?? defaultName(part.mediaType), file_data: url } };
-}
-
-function imageUrl({ image, mediaType }: ImagePart): string {
-  return typeof image === 'string' ? image : dataUrl(image, mediaType ?? 'image/png');
-}
-
-function dataUrl(bytes: Uint8Array, mediaType: string): string {
-  return `data:${mediaType};base64,${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')}`;
-}
-
-/** The API refuses a file without a name. */
-function defaultName(mediaType: string): string {
-  return mediaType === 'application/pdf' ? 'file.pdf' : 'file';
 }
 
 function chatTool(tool: Tool, index: number): object {
@@ -120,12 +99,5 @@ function chatTool(tool: Tool, index: number): object {
 }
 
 function responseFormat(option: SchemaOption<unknown>): object {
-  const described = jsonSchemaOf(option);
-  const strict = strictSchema(described);
-  const wanted = ('name' in option ? option.name : undefined) ?? described.title;
-  const name = typeof wanted === 'string' ? wanted.replace(/[^\w-]/g, '_').slice(0, 64) : '';
-  return {
-    type: 'json_schema',
-    json_schema: { name: name === '' ? 'answer' : name, schema: strict ?? described, strict: strict !== undefined },
-  };
+  return { type: 'json_schema', json_schema: namedSchema(option) };
 }

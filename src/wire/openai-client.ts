@@ -18,6 +18,29 @@ export function isOpenAIClient(value: unknown): value is OpenAIClient {
   return typeof client.baseURL === 'string' && typeof completions.create === 'function';
 }
 
+/** What is used of the official SDK's client for Responses: of an `OpenAI`, an `AzureOpenAI`, or one that is made the same way. */
+export interface OpenAIResponsesClient {
+  readonly baseURL: string;
+  readonly responses: {
+    create(body: never, options?: never): { asResponse(): Promise<Response> };
+    retrieve(id: string, query: never, options?: never): { asResponse(): Promise<Response> };
+    cancel(id: string, options?: never): { asResponse(): Promise<Response> };
+  };
+}
+
+/** True for what has `responses` with `create`, `retrieve` and `cancel`, and a `baseURL`. */
+export function isOpenAIResponsesClient(value: unknown): value is OpenAIResponsesClient {
+  const client = fieldsOf(value);
+  const responses = fieldsOf(client.responses);
+  const has = (name: string): boolean => typeof responses[name] === 'function';
+  return typeof client.baseURL === 'string' && has('create') && has('retrieve') && has('cancel');
+}
+
+/** The transaction id as a header. OpenAI logs it (ASCII, at most 512 characters); an id that cannot be a header is not sent. */
+export function idHeader(transactionId: string): Record<string, string> {
+  return /^[\x21-\x7e]{1,512}$/.test(transactionId) ? { 'X-Client-Request-Id': transactionId } : {};
+}
+
 /** The host of an address, with its port; the address itself when it is none. */
 export function hostOf(baseURL: string): string {
   return URL.canParse(baseURL) ? new URL(baseURL).host : baseURL;

@@ -1,4 +1,5 @@
-import type { JsonSchema } from '../core/types.ts';
+import { jsonSchemaOf } from '../core/request.ts';
+import type { JsonSchema, SchemaOption } from '../core/types.ts';
 
 const allowed = new Set([
   ...['type', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'const', 'anyOf', '$ref', '$defs'],
@@ -14,6 +15,22 @@ const formats = new Set(['date-time', 'time', 'date', 'duration', 'email', 'host
 export function strictSchema(schema: JsonSchema): JsonSchema | undefined {
   if (schema.type !== 'object') return undefined;
   return closed(schema) as JsonSchema | undefined;
+}
+
+/** An answer's schema as OpenAI's APIs want it: named, and strict where it can be said that way. */
+export interface NamedSchema {
+  readonly name: string;
+  readonly schema: JsonSchema;
+  readonly strict: boolean;
+}
+
+/** @throws TransportError `invalid_request` for a schema that cannot be described as JSON Schema */
+export function namedSchema(option: SchemaOption<unknown>): NamedSchema {
+  const described = jsonSchemaOf(option);
+  const strict = strictSchema(described);
+  const wanted = ('name' in option ? option.name : undefined) ?? described.title;
+  const name = typeof wanted === 'string' ? wanted.replace(/[^\w-]/g, '_').slice(0, 64) : '';
+  return { name: name === '' ? 'answer' : name, schema: strict ?? described, strict: strict !== undefined };
 }
 
 function closed(node: unknown): unknown {
