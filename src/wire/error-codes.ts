@@ -9,7 +9,8 @@ const meanings: Readonly<Partial<Record<ErrorCode, string>>> = {
   content_filtered: `
     content_filter content_policy_violation content_filtered ResponsibleAIPolicyViolation moderation_blocked
     safety_violation data_inspection_failed DataInspectionFailed content_moderation content_blocked
-    cyber_policy_violation sensitive_content guardrail_intervened`,
+    cyber_policy_violation sensitive_content guardrail_intervened bio_policy misalignment_policy_violation
+    image_content_policy_violation`,
   authentication: `
     invalid_api_key API_KEY_INVALID API_KEY_EXPIRED authentication_error invalid_authentication
     UNAUTHENTICATED unauthorized invalid_token account_deactivated UnrecognizedClientException
@@ -40,7 +41,8 @@ const meanings: Readonly<Partial<Record<ErrorCode, string>>> = {
     model_not_found DeploymentNotFound not_found_error model_decommissioned model_not_available
     model_deprecated unsupported_model unknown_model ResourceNotFoundException NOT_FOUND invalid_model
     model_not_supported OperationNotSupported UNIMPLEMENTED image_dimensions_too_large AI_NoSuchModelError
-    AI_UnsupportedFunctionalityError MODEL_NOT_FOUND`,
+    AI_UnsupportedFunctionalityError MODEL_NOT_FOUND data_residency_mismatch image_too_large image_too_small
+    image_file_too_large unsupported_image_media_type failed_to_download_image`,
   permission: `
     permission_error PERMISSION_DENIED permission_denied AccessDeniedException
     unsupported_country_region_territory access_denied forbidden SERVICE_DISABLED API_KEY_SERVICE_BLOCKED
@@ -50,13 +52,15 @@ const meanings: Readonly<Partial<Record<ErrorCode, string>>> = {
     timeout_error request_timeout DEADLINE_EXCEEDED ModelTimeoutException gateway_timeout
     server_error api_error internal_error internal_server_error INTERNAL InternalServerException
     ModelErrorException ModelStreamErrorException model_error provider_error bad_gateway ABORTED
-    cmek_key_unreachable cmek_context_unavailable InternalServerError`,
+    cmek_key_unreachable cmek_context_unavailable InternalServerError vector_store_timeout upstream_error`,
   bad_response: `
     tool_use_failed json_validate_failed AI_TypeValidationError AI_JSONParseError
     AI_InvalidResponseDataError`,
   invalid_request: `
     invalid_request bad_request BadRequestError validation_error ValidationException FAILED_PRECONDITION
-    OUT_OF_RANGE AI_InvalidPromptError AI_InvalidArgumentError`,
+    OUT_OF_RANGE AI_InvalidPromptError AI_InvalidArgumentError invalid_prompt invalid_image invalid_image_format
+    invalid_base64_image invalid_image_url image_parse_error invalid_image_mode empty_image_file
+    image_file_not_found`,
 };
 
 const byCode: ReadonlyMap<string, ErrorCode> = new Map(

@@ -59,7 +59,8 @@ export function answerFacts(raw: unknown): ReceivedFacts {
   return { raw, ...(cost !== undefined && { cost }) };
 }
 
-function count(value: unknown): number | undefined {
+/** A number of tokens or dollars; `undefined` for anything that is none. */
+export function count(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 

@@ -1,0 +1,81 @@
+import type { TransportError } from '../core/errors.ts';
+import { onAbort, reasonOf } from '../core/signals.ts';
+import { sleep } from '../core/time.ts';
+import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
+import { parseAnswer } from './answer-text.ts';
+import type { ByteReader } from './bytes.ts';
+import type { Fields } from './openai-chat-parts.ts';
+import { isResponse, isSettled, readResponse } from './openai-responses-answer.ts';
+import {
+  cancelResponse,
+  type OpenResponse,
+  openResponse,
+  type ResponsesCall,
+  type ResponsesEndpoint,
+  responsesFailures,
+} from './openai-responses-call.ts';
+import { Patience, retrieveAgain } from './openai-responses-resume.ts';
+
+/** Asks for a whole answer. One that is made in the background is asked for until it is there. */
+export async function completeResponse(
+  endpoint: ResponsesEndpoint,
+  request: CompletionRequest,
+  context: Context,
+): Promise<ProviderAnswer> {
+  const failures = responsesFailures(endpoint, request);
+  const call: ResponsesCall = { endpoint, request, context, signal: context.signal, failures };
+  const answer = await readWholeResponse(await openResponse(call, false), call);
+  context.received({ raw: answer.raw });
+  return answer;
+}
+
+/** The rest of a body as an answer, waited for if need be. Ends at once when the signal aborts. */
+export async function readWholeResponse(first: OpenResponse, call: ResponsesCall): Promise<ProviderAnswer> {
+  const { endpoint, request, failures } = call;
+  let body = await readBody(first.bytes, call);
+  if (first.background && isResponse(body) && typeof body.id === 'string') body = await settled(body, body.id, call);
+  const answer = readResponse(body, endpoint.model, failures, request.stopSequences);
+  endpoint.thoughts.note(body.output);
+  return answer;
+}
+
+/** Milliseconds between looks at an answer in the background: soon at first, as most are short. */
+const firstLookMs = 500;
+const longestLookMs = 5_000;
+
+async function settled(first: Fields, id: string, call: ResponsesCall): Promise<Fields> {
+  const { signal } = call;
+  const patience = new Patience();
+  let body = first;
+  try {
+    for (let waitMs = firstLookMs; !isSettled(body); waitMs = Math.min(2 * waitMs, longestLookMs)) {
+      await sleep(waitMs, signal);
+      const { bytes } = await retrieveAgain(call, id, patience);
+      try {
+        body = await readBody(bytes, call);
+        patience.restore();
+      } catch (error) {
+        await patience.spend(error as TransportError, signal);
+      }
+    }
+    return body;
+  } catch (error) {
+    cancelResponse(call, id);
+    throw error;
+  }
+}
+
+async function readBody(bytes: ByteReader, { signal, failures }: ResponsesCall): Promise<Fields> {
+  const stop = onAbort(signal, () => bytes.cancel());
+  let text: string;
+  try {
+    text = await bytes.text();
+  } catch (error) {
+    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
+  } finally {
+    stop();
+  }
+  // A body that was let go of looks like one that has ended.
+  if (signal.aborted) throw reasonOf(signal);
+  return parseAnswer(text, failures);
+}
