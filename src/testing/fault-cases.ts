@@ -148,17 +148,18 @@ export interface FaultCase {
   readonly wires: readonly WireName[];
 }
 
-const allWires: readonly WireName[] = ['openai', 'anthropic', 'google'];
+const allWires: readonly WireName[] = ['openai', 'openai-responses', 'anthropic', 'google'];
+const ofOpenai: readonly WireName[] = ['openai', 'openai-responses'];
 
 /** Faults that do not happen everywhere: elsewhere there is no such status, header or field, or it is told as another fault is. */
 const happensAt: Partial<Record<FaultName, readonly WireName[]>> = {
-  'http-498': ['openai'],
-  'http-529': ['openai', 'anthropic'],
-  'do-not-retry': ['openai', 'anthropic'],
+  'http-498': ofOpenai,
+  'http-529': [...ofOpenai, 'anthropic'],
+  'do-not-retry': [...ofOpenai, 'anthropic'],
   'missing-done': ['openai'],
-  'refusal-field': ['openai'],
-  'rate-limited-ms': ['openai'],
-  'rate-limited-date': ['openai', 'anthropic'],
+  'refusal-field': ofOpenai,
+  'rate-limited-ms': ofOpenai,
+  'rate-limited-date': [...ofOpenai, 'anthropic'],
   'stream-options-refused': ['openai'],
 };
 

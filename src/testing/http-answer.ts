@@ -42,11 +42,14 @@ export async function streamAnswer(exchange: Exchange, steps: Iterable<Step>): P
       case 'pause':
         await pause(step.ms, gone);
         break;
-      case 'piece':
-        if (step.piece.type !== 'toolCall') recording.made();
-        await write(answer.piece(step.piece));
-        if (step.piece.type !== 'toolCall') recording.sent();
+      case 'piece': {
+        const text = answer.piece(step.piece);
+        const counts = step.piece.type !== 'toolCall' && answer.behind !== true;
+        if (counts) recording.made();
+        await write(text);
+        if (counts) recording.sent();
         break;
+      }
       case 'finish':
         await write(answer.finish(step.finishReason));
         recording.whole = true;

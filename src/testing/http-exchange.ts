@@ -7,6 +7,8 @@ import { type ErrorBody, hintsOf, type RetryAfter, type StatusFault } from './fa
 import { googleWire } from './google-wire.ts';
 import { type Exchange, sendBody, sendProblem, streamAnswer, wholeAnswer } from './http-answer.ts';
 import { openaiWire } from './openai-wire.ts';
+import { type BackgroundResponses, revisitOf } from './responses-background.ts';
+import { responsesWire } from './responses-wire.ts';
 import type { Service } from './service.ts';
 import { serverError } from './steps.ts';
 import type { Wire } from './wire.ts';
@@ -15,6 +17,8 @@ import type { Wire } from './wire.ts';
 export interface ExchangeOptions {
   readonly requireKey?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Answers that are made whether or not somebody is connected. */
+  readonly background: BackgroundResponses;
 }
 
 /** Answers one HTTP request, on the wire that its path belongs to. */
@@ -24,12 +28,14 @@ export async function answerRequest(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const body = await readJson(request);
+  const revisit = revisitOf(request.method, request.url ?? '');
+  const sent = await readJson(request);
   if (response.destroyed) return;
+  const body = revisit === undefined ? sent : revisit.query;
   const path = request.url?.split('?')[0] ?? '';
   const { wire, served } = wireOf(path);
   const call = { path, body: body ?? {}, headers: keptHeaders(request) };
-  const { request: incoming, recording } = service.open(wire.read(call));
+  const { request: incoming, recording } = service.open({ ...wire.read(call), path });
 
   const gone = new AbortController();
   let cut = false;
@@ -37,18 +43,14 @@ export async function answerRequest(
     service.ledger.end(recording, !response.writableEnded && !cut);
     gone.abort();
   });
+  const { requestId, inputTokens } = recording;
+  const facts = { requestId, model: incoming.model, at: incoming.at, inputTokens, body };
   const exchange: Exchange = {
     response,
     recording,
     gone: gone.signal,
     wire,
-    answer: wire.answer({
-      requestId: recording.requestId,
-      model: incoming.model,
-      at: incoming.at,
-      inputTokens: recording.inputTokens,
-      body,
-    }),
+    answer: wire.answer(facts),
     headers: { ...wire.headers(recording.requestId), ...options.headers },
     cutting: () => {
       cut = true;
@@ -58,22 +60,26 @@ export async function answerRequest(
   const refuse = (status: number, error: ErrorBody) =>
     sendProblem(exchange, { status, error: { type: 'invalid_request_error', ...error } });
   if (body === undefined) return refuse(400, { message: 'Could not parse the body.' });
-  if (request.method !== 'POST' || !served)
+  if (revisit === undefined && (request.method !== 'POST' || !served))
     return refuse(404, { message: `Invalid URL (${request.method} ${request.url})` });
   const key = keyOf(request);
   if (options.requireKey !== undefined && key !== options.requireKey)
     return refuse(401, { code: 'invalid_api_key', message: 'Incorrect API key provided.' });
-  const complaint = wire.complaint(body);
+  const complaint = revisit === undefined ? wire.complaint(body) : undefined;
   if (complaint !== undefined) return refuse(400, { message: complaint });
 
-  const { fault, refusal, limits, steps } = service.decide(incoming, recording);
+  const turn = service.decide(incoming, recording);
+  const { fault, refusal, limits, steps } = turn;
   Object.assign(exchange.headers, wire.limitHeaders(limits, Date.now()));
   if (refusal !== undefined) return sendRefusal(exchange, refusal);
   if (fault?.kind === 'status') return sendStatus(exchange, fault, key);
   if (fault?.kind === 'errorIn200')
     return sendProblem(exchange, { status: 500, error: fault.error ?? serverError, in200: true });
-  const answer = incoming.stream && fault?.kind !== 'streamIgnored' ? streamAnswer : wholeAnswer;
-  return answer(exchange, steps());
+  if (revisit !== undefined) return options.background.revisit(exchange, revisit, fault);
+  const stream = incoming.stream && fault?.kind !== 'streamIgnored';
+  if (wire === responsesWire && body.background === true)
+    return options.background.begin(exchange, facts, turn, stream);
+  return (stream ? streamAnswer : wholeAnswer)(exchange, steps());
 }
 
 function sendStatus(exchange: Exchange, fault: StatusFault, key: string): void {
@@ -97,6 +103,7 @@ function sendRefusal(exchange: Exchange, { limit, retryAfterMs: ms }: Refusal): 
 function wireOf(path: string): { readonly wire: Wire; readonly served: boolean } {
   if (path.includes('/messages')) return { wire: anthropicWire, served: path.endsWith('/messages') };
   if (/\/models\/[^/]+:/.test(path)) return { wire: googleWire, served: /:(?:g|streamG)enerateContent$/.test(path) };
+  if (/\/responses(?:\/|$)/.test(path)) return { wire: responsesWire, served: path.endsWith('/responses') };
   return { wire: openaiWire, served: path.endsWith('/chat/completions') };
 }
 

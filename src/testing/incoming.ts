@@ -1,7 +1,7 @@
 import type { JsonSchema } from '../core/types.ts';
 
-/** A provider's way to speak: OpenAI's Chat Completions, Anthropic's Messages, or Gemini's generateContent. */
-export type WireName = 'openai' | 'anthropic' | 'google';
+/** A provider's way to speak: OpenAI's Chat Completions or Responses, Anthropic's Messages, or Gemini's generateContent. */
+export type WireName = 'openai' | 'openai-responses' | 'anthropic' | 'google';
 
 /** A tool as the simulated model sees it. */
 export interface IncomingTool {
@@ -13,6 +13,8 @@ export interface IncomingTool {
 export interface IncomingRequest {
   /** The wire it came by; `undefined` in process. */
   readonly wire?: WireName;
+  /** Of its address, without the query; `undefined` in process. */
+  readonly path?: string | undefined;
   /** 0 for the first that came. */
   readonly index: number;
   /** Epoch milliseconds. */

@@ -7,6 +7,8 @@ import type { IncomingRequest } from './incoming.ts';
 export interface RequestRecord {
   /** 0 for the first that came. */
   readonly index: number;
+  /** Of the request's address, without the query; `undefined` in process. */
+  readonly path: string | undefined;
   /** Epoch milliseconds. */
   readonly receivedAt: number;
   readonly stream: boolean;
@@ -45,6 +47,7 @@ export interface RequestRecord {
 /** A record in the making. */
 export class Recording implements RequestRecord {
   readonly index: number;
+  readonly path: string | undefined;
   readonly receivedAt: number;
   readonly stream: boolean;
   readonly model: string;
@@ -67,6 +70,7 @@ export class Recording implements RequestRecord {
 
   constructor(request: IncomingRequest, inputTokens: number, requestId: string) {
     this.index = request.index;
+    this.path = request.path;
     this.receivedAt = request.at;
     this.stream = request.stream;
     this.model = request.model;

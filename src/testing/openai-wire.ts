@@ -5,7 +5,16 @@ import { goDuration, type LimitReading } from './allowance.ts';
 import { hintsOf } from './faults.ts';
 import type { IncomingTool } from './incoming.ts';
 import { argumentsIn, type Piece, serverError, textIn } from './steps.ts';
-import { type AnswerFacts, type AnswerWriter, type Fields, type HttpCall, numberOf, type Wire } from './wire.ts';
+import {
+  type AnswerFacts,
+  type AnswerWriter,
+  type Fields,
+  type HttpCall,
+  numberOf,
+  type Problem,
+  type Wire,
+  type WireError,
+} from './wire.ts';
 
 /** OpenAI's Chat Completions, and of all that speak the same. */
 export const openaiWire: Wire = {
@@ -14,24 +23,28 @@ export const openaiWire: Wire = {
   heartbeat: ': keep-alive\n\n',
   read: readChatRequest,
   complaint: () => undefined,
-  headers: (requestId) => ({
-    'x-request-id': requestId,
-    'openai-processing-ms': '1',
-    'openai-version': '2020-10-01',
-  }),
+  headers: openaiHeaders,
   limitHeaders,
   answer: (facts) => new ChatAnswer(facts),
-  error({ status, error, hints, shouldRetry, repeatedKey }) {
-    const repeated = repeatedKey === undefined ? {} : { message: `Incorrect API key provided: ${repeatedKey}.` };
-    const { message, type, param = null, code = null } = { ...serverError, ...error, ...repeated };
-    return {
-      status,
-      headers: hintsOf(hints, shouldRetry, Date.now()),
-      body: JSON.stringify({ error: { message, type, param, code } }),
-    };
-  },
+  error: openaiError,
   errorEvent: (body) => event(body),
 };
+
+/** Headers of every answer of OpenAI's. */
+export function openaiHeaders(requestId: string): Record<string, string> {
+  return { 'x-request-id': requestId, 'openai-processing-ms': '1', 'openai-version': '2020-10-01' };
+}
+
+/** An error as OpenAI says it, whichever of its APIs was asked. */
+export function openaiError({ status, error, hints, shouldRetry, repeatedKey }: Problem): WireError {
+  const repeated = repeatedKey === undefined ? {} : { message: `Incorrect API key provided: ${repeatedKey}.` };
+  const { message, type, param = null, code = null } = { ...serverError, ...error, ...repeated };
+  return {
+    status,
+    headers: hintsOf(hints, shouldRetry, Date.now()),
+    body: JSON.stringify({ error: { message, type, param, code } }),
+  };
+}
 
 /** A Chat Completions body as the simulated model sees it. */
 function readChatRequest({ body, headers }: HttpCall): ReturnType<Wire['read']> {

@@ -1,4 +1,4 @@
-/** A provider on this machine: three wires over HTTP, healthy or with any fault, on the loopback interface. */
+/** A provider on this machine: four wires over HTTP, healthy or with any fault, on the loopback interface. */
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -6,6 +6,7 @@ import type { EnforcedLimits } from './allowance.ts';
 import { type FaultChoice, faultOf } from './fault-cases.ts';
 import { answerRequest } from './http-exchange.ts';
 import type { RequestRecord } from './ledger.ts';
+import { BackgroundResponses } from './responses-background.ts';
 import { Service, type ServiceOptions } from './service.ts';
 
 export interface SimulatedServerOptions extends ServiceOptions {
@@ -45,8 +46,9 @@ export interface SimulatedServer extends AsyncDisposable {
 }
 
 /**
- * Starts a simulated provider on a free port of 127.0.0.1. It speaks three wires, told apart by path: OpenAI's Chat Completions
- * (`POST …/chat/completions`), Anthropic's Messages (`POST …/messages`) and Gemini's (`POST …/models/MODEL:generateContent` and
+ * Starts a simulated provider on a free port of 127.0.0.1. It speaks four wires, told apart by path: OpenAI's Chat Completions
+ * (`POST …/chat/completions`) and Responses (`POST …/responses`; those in the background also `GET …/responses/ID` and
+ * `POST …/responses/ID/cancel`), Anthropic's Messages (`POST …/messages`) and Gemini's (`POST …/models/MODEL:generateContent` and
  * `:streamGenerateContent`, always as server-sent events). Answers, faults, limits and books are the same on all of them, each in
  * that wire's own form.
  */
@@ -56,8 +58,9 @@ export async function simulatedServer(options: SimulatedServerOptions = {}): Pro
   const outages: NodeJS.Timeout[] = [];
   let closed = false;
 
+  const exchangeOptions = { ...options, background: new BackgroundResponses() };
   const http = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    answerRequest(service, options, request, response).catch((error: unknown) => {
+    answerRequest(service, exchangeOptions, request, response).catch((error: unknown) => {
       // An option of the test's own threw: let go of the client, and be loud about it.
       response.destroy();
       throw error;

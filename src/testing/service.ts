@@ -35,6 +35,9 @@ export interface Turn {
   readonly refusal: Refusal | undefined;
   /** How the limits stand after it. */
   readonly limits: readonly LimitReading[];
+  /** What the model says, and how fast. */
+  readonly answer: Answer;
+  pace(): Pace;
   steps(): Generator<Step>;
 }
 
@@ -81,7 +84,8 @@ export class Service {
     }
     if (refusal === undefined) recording.fault = fault;
     const limits = this.#allowance.readings(Date.now());
-    return { recording, fault, refusal, limits, steps: () => stepsOf(answer, fault, this.#pace(request.index)) };
+    const pace = () => this.#pace(request.index);
+    return { recording, fault, refusal, limits, answer, pace, steps: () => stepsOf(answer, fault, pace()) };
   }
 
   #answer(request: IncomingRequest): Answer {

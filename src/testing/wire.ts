@@ -47,6 +47,8 @@ export interface AnswerFacts {
 
 /** Writes one answer, as events or gathered into one body. */
 export interface AnswerWriter {
+  /** True when the last piece had been sent before, to a client that takes the answer up again further on. */
+  readonly behind?: boolean;
   /** The preamble, before any content. */
   opening(): string;
   /** An event of content with no content in it. */

@@ -8,8 +8,7 @@ import { StopSequences } from './stop-sequences.ts';
 
 /**
  * Turns the events of a Responses stream into chunks. Preambles (`response.created`, parts that are added, empty deltas, keep-alives)
- * come to nothing; tool calls come out whole. An event that has come before, by its number, is left out: a stream that is taken up
- * again may overlap with the one that was cut.
+ * come to nothing; tool calls come out whole. Of a stream that is taken up again, what has come before, by its number, is left out.
  */
 export class ResponsesStream {
   readonly #failures: Failures;
@@ -24,6 +23,8 @@ export class ResponsesStream {
   /** The part of the reasoning that the last piece belonged to: a new one begins a new paragraph. */
   #thought: string | undefined;
   #settled = false;
+  /** Events up to this number have come by a connection that is gone. */
+  #known = -1;
   /** A piece of text has come, even if it is held back. */
   #heard = false;
   /** The number of the last event; -1 before the first. */
@@ -70,15 +71,21 @@ export class ResponsesStream {
    */
   push(data: string, name = 'message'): readonly Chunk[] {
     const event = this.#parse(data);
+    // Not every gateway gives its errors a number.
+    if (name === 'error' || event.type === 'error') this.#fail(event);
     const { sequence_number: number } = event;
     if (typeof number === 'number') {
-      if (number <= this.sequence) return nothing;
-      this.sequence = number;
+      if (number <= this.#known) return nothing;
+      this.sequence = Math.max(this.sequence, number);
     }
-    if (name === 'error' || event.type === 'error') this.#fail(event);
     const chunks: Chunk[] = [];
     this.#read(event, chunks);
     return chunks;
+  }
+
+  /** What comes next comes by another connection. */
+  takenUp(): void {
+    this.#known = this.sequence;
   }
 
   /**

@@ -86,6 +86,7 @@ async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: Stre
       bytes = (await takenUp(call, answer.id, answer.sequence, patience, error)).bytes;
       // While it was asked for, the reader may have left.
       if (signal.aborted) throw reasonOf(signal);
+      answer.takenUp();
       reader = new SseReader(bytes);
     }
     const last = answer.end();

@@ -51,6 +51,26 @@ export async function read(wire: WireName, server: SimulatedServer, options: Rea
       const choice = completion?.choices?.[0];
       return { text: choice?.message.content ?? '', finish: choice?.finish_reason, error: undefined };
     }
+    if (wire === 'openai-responses') {
+      const { responses } = sdkOf(server, apiKey);
+      const body = { model: 'gpt-test', input: prompt };
+      if (!stream) {
+        const response = await responses.create(body, given);
+        // Of an empty body the SDK makes nothing at all.
+        const { output_text = '', incomplete_details, status } = response ?? {};
+        return {
+          text: output_text,
+          finish: incomplete_details?.reason ?? (status === 'completed' ? status : undefined),
+          error: undefined,
+        };
+      }
+      for await (const event of await responses.create({ ...body, stream: true }, given)) {
+        if (event.type === 'response.output_text.delta') text += event.delta;
+        if (event.type === 'response.completed' || event.type === 'response.incomplete')
+          finish = event.response.incomplete_details?.reason ?? event.response.status;
+      }
+      return { text, finish, error: undefined };
+    }
     if (wire === 'anthropic') {
       const client = anthropicOf(server);
       if (stream) {
@@ -86,6 +106,7 @@ export async function raw(
 ) {
   const [path, body] = {
     openai: ['/v1/chat/completions', { ...asking(prompt), stream }],
+    'openai-responses': ['/v1/responses', { model: 'gpt-test', input: prompt, stream }],
     anthropic: ['/v1/messages', { ...messaging(prompt), stream }],
     google: [
       `/v1beta/models/gemini-test:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,

@@ -11,8 +11,8 @@ import { raw, read, withinAMoment } from './sdks.ts';
 
 const five = answerTo('Hello', { words: 5 });
 const sixty = answerTo('Hello');
-const wires: readonly WireName[] = ['openai', 'anthropic', 'google'];
-const others = ['anthropic', 'google'] as const;
+const wires: readonly WireName[] = ['openai', 'openai-responses', 'anthropic', 'google'];
+const others = ['openai-responses', 'anthropic', 'google'] as const;
 
 let server: SimulatedServer;
 beforeEach(async () => {
@@ -28,9 +28,9 @@ describe('one server', () => {
     const books = server.requests.map(({ prompt, inputTokens, outputTokens, tokensSent, billed, whole, status }) => ({
       ...{ prompt, inputTokens, outputTokens, tokensSent, billed, whole, status },
     }));
-    expect(books).toHaveLength(6);
+    expect(books).toHaveLength(8);
     for (const book of books) expect(book).toEqual(books[0]);
-    expect(server.requests.map(({ stream }) => stream)).toEqual([false, true, false, true, false, true]);
+    expect(server.requests.map(({ stream }) => stream)).toEqual([false, true, false, true, false, true, false, true]);
     expect(JSON.stringify(server.requests)).not.toContain('sk-canary');
   });
 
@@ -45,7 +45,7 @@ describe('one server', () => {
     const errors: unknown[] = [];
     for (const wire of wires) errors.push((await read(wire, scripted)).error);
     expect(seen).toEqual(wires);
-    expect(errors).toMatchObject([undefined, { status: 529 }, undefined]);
+    expect(errors).toMatchObject([undefined, undefined, { status: 529 }, undefined]);
     await scripted.close();
   });
 
@@ -101,6 +101,9 @@ describe('faults on the other wires', () => {
   );
 
   it.each([
+    ['openai-responses', 'refusal', 'content_filter'],
+    ['openai-responses', 'length', 'max_output_tokens'],
+    ['openai-responses', 'empty-answer', 'completed'],
     ['anthropic', 'refusal', 'refusal'],
     ['anthropic', 'length', 'max_tokens'],
     ['anthropic', 'reasoning-only', 'end_turn'],
@@ -124,6 +127,9 @@ describe('faults on the other wires', () => {
     if (wire === 'anthropic') {
       expect(before.error).toMatchObject({ status: undefined, type: 'overloaded_error' });
       expect(after.error).toMatchObject({ status: undefined, type: 'api_error' });
+    } else if (wire === 'openai-responses') {
+      expect(before.error).toMatchObject({ status: undefined, code: 'server_overloaded' });
+      expect(after.error).toMatchObject({ status: undefined, code: 'server_error' });
     } else {
       expect(before.error).toMatchObject({ status: 503, message: expect.stringContaining('UNAVAILABLE') });
       expect(after.error).toMatchObject({ status: 500, message: expect.stringContaining('INTERNAL') });
@@ -133,6 +139,8 @@ describe('faults on the other wires', () => {
   });
 
   it.each([
+    ['openai-responses', 'stall-comments', ': keep-alive\n\n'],
+    ['openai-responses', 'stall-empty-deltas', '"delta":""'],
     ['anthropic', 'stall-comments', 'event: ping'],
     ['anthropic', 'stall-empty-deltas', '"text":""'],
     ['google', 'stall-comments', ': keep-alive\r\n\r\n'],
@@ -165,7 +173,9 @@ describe('faults on the other wires', () => {
     expect(JSON.parse(error.text)).toHaveProperty('error.message');
     const ignored = await seen('stream-ignored');
     expect(ignored.type).toMatch(/^application\/json/);
-    expect(JSON.parse(ignored.text)).toHaveProperty(wire === 'anthropic' ? 'content' : 'candidates');
+    expect(JSON.parse(ignored.text)).toHaveProperty(
+      { 'openai-responses': 'output', anthropic: 'content', google: 'candidates' }[wire],
+    );
   });
 
   it('ends a half answer of a tool call without breaking itself', async () => {
