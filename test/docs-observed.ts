@@ -1,5 +1,6 @@
 /** What the code takes for each option that is not given: looked up in it, or seen in what it does. */
 import { createOpenAI } from '@ai-sdk/openai';
+import OpenAI from 'openai';
 import { expect, vi } from 'vitest';
 import { costOf } from '../src/core/estimate.ts';
 import type { Candidate, Context, Middleware, Provider } from '../src/core/types.ts';
@@ -14,6 +15,7 @@ import { anthropic } from '../src/providers/anthropic.ts';
 import { callable } from '../src/providers/callable.ts';
 import { google } from '../src/providers/google.ts';
 import { openai } from '../src/providers/openai.ts';
+import { openaiResponses } from '../src/providers/openai-responses.ts';
 import { Allowance } from '../src/testing/allowance.ts';
 import { FaultPlan } from '../src/testing/fault-plan.ts';
 import {
@@ -33,11 +35,26 @@ const prompt = 'Hello';
 const create = async (): Promise<never> => expect.unreachable();
 const atHost = (baseURL: string) =>
   openai({ client: { baseURL, chat: { completions: { create } } } as never, model: 'm' });
+const responsesAt = (baseURL: string, background?: boolean) => {
+  const responses = { create, retrieve: create, cancel: create };
+  return openaiResponses({ client: { baseURL, responses } as never, model: 'm', background });
+};
 const claude = () =>
   anthropic({ client: { baseURL: 'https://claude.test/v1', messages: { create } } as never, model: 'm' });
 const gemini = () =>
   google({ client: { models: { generateContent: create, generateContentStream: create } }, model: 'm' });
 const ours = () => callable({ name: 'ours', complete: () => 'Hello' });
+
+/** Whether a Response is asked for in the background when nothing is said. */
+async function backgroundByDefault(): Promise<boolean> {
+  const server = await simulatedServer();
+  const client = new OpenAI({ baseURL: server.baseURL, apiKey: 'sk-test' });
+  const llm = createTransport({ providers: [openaiResponses({ client, model: 'm' })] });
+  await llm.complete({ prompt });
+  await Promise.all([llm.close(), server.close()]);
+  const body = server.requests[0]?.body as { readonly background?: boolean } | undefined;
+  return body?.background ?? false;
+}
 
 /** What a call's context is when nothing is said. */
 async function contextOfCall(): Promise<Context> {
@@ -200,6 +217,15 @@ export const observed: Readonly<Record<string, () => unknown>> = {
   'OpenAIOptions.domain': () =>
     told("the host of the client's `baseURL`", () => atHost('http://localhost:1/v1').domain === 'localhost:1'),
   'OpenAIOptions.streaming': () => streams(atHost('http://localhost:1/v1')),
+  'OpenAIResponsesOptions.name': () =>
+    told("'openai-responses/<model>' at OpenAI, else '<host>/responses/<model>'", () => {
+      const names = [responsesAt('https://api.openai.com/v1').name, responsesAt('http://localhost:1/v1').name];
+      return names.join(' ') === 'openai-responses/m localhost:1/responses/m';
+    }),
+  'OpenAIResponsesOptions.domain': () =>
+    told("the host of the client's `baseURL`", () => responsesAt('http://localhost:1/v1').domain === 'localhost:1'),
+  'OpenAIResponsesOptions.streaming': () => streams(responsesAt('http://localhost:1/v1')),
+  'OpenAIResponsesOptions.background': () => backgroundByDefault(),
   'AnthropicOptions.name': () => claude().name.replace('/m', '/<model>'),
   'AnthropicOptions.domain': () => told("the host of the client's `baseURL`", () => claude().domain === 'claude.test'),
   'AnthropicOptions.streaming': () => streams(claude()),

@@ -16,6 +16,7 @@ import { anthropic } from '../src/providers/anthropic.ts';
 import { callable } from '../src/providers/callable.ts';
 import { google } from '../src/providers/google.ts';
 import { openai } from '../src/providers/openai.ts';
+import { openaiResponses } from '../src/providers/openai-responses.ts';
 import { simulated } from '../src/testing/index.ts';
 
 type Shape = Readonly<Record<string, { readonly _zod: { readonly def: { readonly type: string } } }>>;
@@ -144,6 +145,7 @@ describe('the options and what checks them', () => {
 
   it.each([
     { type: 'OpenAIOptions', adapter: openai },
+    { type: 'OpenAIResponsesOptions', adapter: openaiResponses },
     { type: 'AnthropicOptions', adapter: anthropic },
     { type: 'GoogleOptions', adapter: google },
     { type: 'CallableOptions', adapter: callable },

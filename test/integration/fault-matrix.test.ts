@@ -152,7 +152,7 @@ describe('with a faulty primary and a healthy backup', () => {
       expect(seen.error).toBeUndefined();
       expect(seen.text).toBe(whole);
       expect(seen.completion).toMatchObject({ text: whole, provider: end === 'by backup' ? 'backup' : 'primary' });
-      expect(seen.completion?.finishReason).toBe(finishReasonOf(name, mode));
+      expect(seen.completion?.finishReason).toBe(finishReasonOf(row));
       if (mode === 'streaming')
         expect(seen.chunks.map(({ type }) => type === 'finish').indexOf(true)).toBe(seen.chunks.length - 1);
     } else {
@@ -433,8 +433,10 @@ function wholeOf(name: FaultName, prompt: string): string {
   return name === 'length' ? upTo(5, prompt) : answerTo(prompt);
 }
 
-function finishReasonOf(name: FaultName, mode: Mode): string {
+function finishReasonOf({ name, mode, on }: Row): string {
   if (name === 'length') return 'length';
+  // A Response says that it is still being made: the backup has answered.
+  if (on === 'openai-responses') return 'stop';
   return mode === 'unary unstreamed' && name === 'missing-terminal-event' ? 'unknown' : 'stop';
 }
 

@@ -31,7 +31,7 @@ export async function answering(first: Answer) {
     });
     request.on('end', () => {
       const got = {
-        body: JSON.parse(text) as Record<string, unknown>,
+        body: JSON.parse(text || '{}') as Record<string, unknown>,
         headers: request.headers,
         url: request.url ?? '',
       };
