@@ -226,11 +226,12 @@ describe('an answer in one piece in the background', () => {
       if (got.url === '/v1/responses') return json({ ...begun, status: 'queued' })(response, got);
       looks += 1;
       if (looks === 2) return json({ error: { message: 'Sorry' } }, 503)(response, got);
-      json(looks < 4 ? begun : completed([message('Hello')]))(response, got);
+      if (looks === 3) return json('{"id":"resp_1","object":')(response, got);
+      json(looks < 5 ? begun : completed([message('Hello')]))(response, got);
     });
     const answer = await hurried(responsesOf(own, { background: true }).complete(hello, contextFor().context));
     expect(answer).toMatchObject({ text: 'Hello', finishReason: 'stop', usage: { outputTokens: 5 } });
-    expect(own.requests.map(({ url }) => url)).toEqual(['/v1/responses', ...Array(4).fill('/v1/responses/resp_1')]);
+    expect(own.requests.map(({ url }) => url)).toEqual(['/v1/responses', ...Array(5).fill('/v1/responses/resp_1')]);
     vi.useRealTimers();
     await own.close();
   });

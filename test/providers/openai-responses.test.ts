@@ -427,6 +427,21 @@ describe('what a model has thought', () => {
     expect(JSON.stringify(inputs().at(-1))).not.toContain('gAAA');
   });
 
+  test('is given back once, before the first of several calls', async () => {
+    const provider = responsesOf(server, { model: 'm-several' });
+    server.answer(json(completed([sealed, call, functionCall('call_u', 'now', '{}')])));
+    const { toolCalls } = await provider.complete({ ...hello, tools }, contextFor().context);
+    const results = toolCalls.map(({ id }) => ({ role: 'tool' as const, toolCallId: id, content: 'noon' }));
+    await provider.complete(
+      { tools, messages: [{ role: 'assistant', content: '', toolCalls }, ...results] },
+      contextFor().context,
+    );
+    const types = inputs()
+      .at(-1)
+      ?.map(({ type }) => type);
+    expect(types?.slice(0, 3)).toEqual(['reasoning', 'function_call', 'function_call']);
+  });
+
   test('and cannot be opened any more is left out, in the same attempt', async () => {
     const provider = responsesOf(server, { model: 'm-sealed' });
     server.answer(json(completed([sealed, call])));
