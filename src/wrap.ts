@@ -12,7 +12,7 @@ import { type Errand, errand, type NamedCall, type WrappedCall, WrappedFunction 
 export type { NamedCall, WrappedCall } from './wrapped-function.ts';
 
 export interface WrapOptions<T> extends Omit<TransportOptions, 'providers'> {
-  /** What the transport may know of a result: for usage, empty and truncated answers. Chat Completions are known already. */
+  /** What the transport may know of a result: for usage, empty and truncated answers. Results of the common SDKs are known already. */
   readonly describe?: (result: T) => Partial<ProviderAnswer>;
   /** Judges an error; `undefined` leaves it to the built-in classification, which knows the common SDKs. */
   readonly classify?: (error: unknown) => TransportError | undefined;
@@ -47,7 +47,7 @@ export function wrap<I, T>(
 
   const wrapped = async (input: I, callOptions: CallOptions = {}): Promise<unknown> => {
     checkCallOptions(callOptions);
-    const job: Errand = { input, streams: new Set() };
+    const job: Errand = { input, streams: new Set(), around: new Set() };
     const streams = fieldsOf(input).stream === true || functions.some((one) => one.streams);
     // The caller's words, for estimates of tokens and so that no error repeats them.
     const messages = textsOf(input).map((content) => ({ role: 'user' as const, content }));
@@ -55,6 +55,7 @@ export function wrap<I, T>(
     const values = [...(callOptions.values ?? []), errand.of(job), firstWait.of(streams ? 'stream' : 'unary')];
     const reply = readable((await transport.open(request, { ...callOptions, values })).reply);
     if (job.streams.has(reply.provider)) return new Items(reply.chunks);
+    if (job.around.has(reply.provider)) return firstOf(reply.chunks);
     const outcome = await reply.done;
     if (!outcome.ok) throw outcome.error;
     for await (const chunk of reply.chunks) if (chunk.type === 'raw') return chunk.value;
@@ -62,6 +63,25 @@ export function wrap<I, T>(
     return outcome.completion.raw;
   };
   return Object.assign(wrapped, { transport }) as unknown as Wrapped<I, T>;
+}
+
+/** The first result among chunks, of which the rest is read while nobody waits for it: how they end is for the transport to know. */
+async function firstOf(chunks: Pump): Promise<unknown> {
+  let first: unknown;
+  for (;;) {
+    const { done, value } = await chunks.next();
+    if (done === true) return first;
+    if (value.type !== 'raw') continue;
+    first = value.value;
+    break;
+  }
+  const readOut = async (): Promise<void> => {
+    while ((await chunks.next()).done !== true) {
+      // The application has its own reader.
+    }
+  };
+  readOut().catch(() => {});
+  return first;
 }
 
 /** The items of a wrapped stream, as its reader gets them. */

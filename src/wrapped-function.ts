@@ -6,9 +6,10 @@ import { reasonOf } from './core/signals.ts';
 import type { CallInfo, Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from './core/types.ts';
 import { classifyThrown } from './wire/classify-thrown.ts';
 import { type Failures, failuresOf } from './wire/failures.ts';
-import { readChatAnswer } from './wire/openai-chat-answer.ts';
-import { ChatItems, isChatItem, type StreamEnd } from './wire/openai-chat-items.ts';
-import { fieldsOf } from './wire/openai-chat-parts.ts';
+import { isStreamedText, partsOfStreamed } from './wire/sdk-ai.ts';
+import { answerIn, itemsAfter } from './wire/sdk-dialects.ts';
+import type { SdkItems, StreamEnd } from './wire/sdk-items.ts';
+import { goesOn } from './wire/stream-attempt.ts';
 
 /** A function of yours that calls a model. Hand its `signal` on, so that what is given up is really stopped. */
 export type WrappedCall<I, T> = (input: I, info: CallInfo) => Promise<T>;
@@ -32,6 +33,8 @@ export interface Errand {
   readonly input: unknown;
   /** The functions whose last result was a stream: two of them may have the call in hand at once. */
   readonly streams: Set<string>;
+  /** Those whose last result was an object around a stream: it is handed out while that goes on. */
+  readonly around: Set<string>;
 }
 
 /** Where the errand travels. */
@@ -84,8 +87,15 @@ export class WrappedFunction implements Provider {
           ?.then(undefined, () => {});
       throw reasonOf(context.signal);
     }
+    job.streams.delete(this.name);
+    job.around.delete(this.name);
+    if (isStreamedText(result)) {
+      job.around.add(this.name);
+      this.streams = true;
+      yield* this.#watch(result, failures, job, context);
+      return;
+    }
     if (!isAsyncIterable(result)) {
-      job.streams.delete(this.name);
       const end = this.#judge(result, failures);
       context.received({ raw: result });
       yield { type: 'raw', value: result };
@@ -108,7 +118,7 @@ export class WrappedFunction implements Provider {
     context: Context,
   ): AsyncGenerator<Chunk, void, undefined> {
     const iterator = items[Symbol.asyncIterator]();
-    let chat: ChatItems | undefined;
+    let sdk: SdkItems | undefined;
     let empty = true;
     let held: unknown[] = [];
     let over = false;
@@ -119,20 +129,41 @@ export class WrappedFunction implements Provider {
         if (context.signal.aborted) throw reasonOf(context.signal);
         if (next.done === true) break;
         const item = next.value;
-        if (chat === undefined && empty && isChatItem(item)) chat = new ChatItems(failures);
+        if (sdk === undefined && empty) sdk = itemsAfter(item, failures);
         held.push(item);
-        if (!(chat?.take(item) ?? true)) continue;
+        if (!(sdk?.take(item) ?? true)) continue;
         empty = false;
-        for (const value of held) yield raw(value, value === item ? chat?.itemText : undefined);
+        for (const value of held) yield raw(value, value === item ? sdk?.itemText : undefined);
         held = [];
       }
       over = true;
-      const end: StreamEnd = chat?.end() ?? { finishReason: 'unknown', usage: undefined, model: '' };
+      const end: StreamEnd = sdk?.end() ?? { finishReason: 'unknown', usage: undefined, model: '' };
       for (const value of held) yield { type: 'raw', value };
-      if (chat === undefined && empty) throw failures.of('empty_response', 'ended its stream with nothing in it');
+      if (sdk === undefined && empty) throw failures.of('empty_response', 'ended its stream with nothing in it');
       yield { type: 'finish', ...end };
     } finally {
       if (!over) leave(iterator);
+    }
+  }
+
+  /**
+   * Hands out an object around a stream once that has content, and follows it to its end: a reader of its own beside those of the
+   * application, which may read all of it, or nothing.
+   */
+  async *#watch(
+    result: object,
+    failures: Failures,
+    job: Errand,
+    context: Context,
+  ): AsyncGenerator<Chunk, void, undefined> {
+    let handed = false;
+    for await (const chunk of this.#follow(partsOfStreamed(result), failures, job, context)) {
+      if (chunk.type !== 'raw') yield chunk;
+      else if (handed) context.received(goesOn);
+      else {
+        handed = true;
+        yield raw(result, undefined);
+      }
     }
   }
 
@@ -165,7 +196,7 @@ export class WrappedFunction implements Provider {
   /** What a whole result says of itself. */
   #judge(result: unknown, failures: Failures): StreamEnd {
     const unknown: StreamEnd = { finishReason: 'unknown', usage: undefined, model: '' };
-    const answer = this.#describe?.(result) ?? chatAnswer(result, failures);
+    const answer = this.#describe?.(result) ?? answerIn(result, failures);
     if (answer === undefined) return unknown;
     const { text, toolCalls, finishReason = 'unknown', usage, model = '' } = answer;
     if (finishReason === 'content_filter') throw failures.of('content_filtered', 'refused to answer by policy');
@@ -174,14 +205,6 @@ export class WrappedFunction implements Provider {
     }
     return { finishReason, usage, model };
   }
-}
-
-/** What a Chat Completions answer says, `undefined` for any other result. */
-function chatAnswer(result: unknown, failures: Failures): Partial<ProviderAnswer> | undefined {
-  if (result === undefined || result === null || result === '') return { text: '' };
-  const body = fieldsOf(result);
-  const isAnswer = body.object === 'chat.completion' || Array.isArray(body.choices);
-  return isAnswer || isErrorBody(body) ? readChatAnswer(body, '', failures) : undefined;
 }
 
 /** Not awaited, and whatever it does while it is left: why it is left is what counts. */
@@ -195,13 +218,6 @@ function leave(iterator: AsyncIterator<unknown>): void {
 
 function raw(value: unknown, text: string | undefined): RawChunk {
   return { type: 'raw', value, text };
-}
-
-const errorBodyKeys: ReadonlySet<string> = new Set(['error', 'type', 'user_id', 'request_id', '_request_id']);
-
-/** An error that came with a 200, which SDKs return as if it were the answer; not an application's own result with an `error`. */
-function isErrorBody(body: Readonly<Record<string, unknown>>): boolean {
-  return typeof fieldsOf(body.error).message === 'string' && Object.keys(body).every((key) => errorBodyKeys.has(key));
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -16,6 +16,7 @@ const names: ReadonlyMap<string, ErrorCode> = new Map([
   ['ContentFilterFinishReasonError', 'content_filtered'],
   ['SDKValidationError', 'bad_response'],
   ['ResponseValidationError', 'bad_response'],
+  ['ZodError', 'bad_response'],
   ['AI_TypeValidationError', 'bad_response'],
   ['AI_JSONParseError', 'bad_response'],
   ['AI_InvalidResponseDataError', 'bad_response'],

@@ -1,0 +1,131 @@
+import type { PartialAnswer } from '../core/errors.ts';
+import type { FinishReason, ProviderAnswer, Usage } from '../core/types.ts';
+import type { Failures } from './failures.ts';
+import { type Fields, fieldsOf } from './openai-chat-parts.ts';
+
+/** What one item of an SDK's stream says. */
+export interface ItemFacts {
+  readonly text?: string;
+  readonly reasoning?: string;
+  /** A piece of a tool call, or anything else that is content and no text. */
+  readonly other?: boolean;
+  /** The model will not. */
+  readonly refused?: boolean;
+  /** Why the answer ended: the item is its terminal event, or can be. */
+  readonly finish?: FinishReason;
+  readonly usage?: Usage | undefined;
+  readonly model?: unknown;
+}
+
+/** What is known of the stream that an item belongs to. */
+export interface ItemContext {
+  readonly failures: Failures;
+  /** What has arrived so far. */
+  readonly partial: () => PartialAnswer;
+}
+
+/** Reads the items of one stream, in their order. @throws TransportError what an item means that is an error */
+export type ItemReader = (item: Fields, context: ItemContext) => ItemFacts;
+
+/** What the results of an SDK look like. */
+export interface SdkDialect {
+  /**
+   * What a whole result says; `undefined` when it is none of this SDK's. Without a `text` it is not judged empty.
+   * @throws TransportError why it is no answer
+   */
+  whole(result: Fields, failures: Failures): Partial<ProviderAnswer> | undefined;
+  /** A reader for the stream that begins with an item; `undefined` when it is none of this SDK's. */
+  reader(item: Fields): ItemReader | undefined;
+}
+
+/** What is known of a foreign stream once it has ended. */
+export interface StreamEnd {
+  readonly finishReason: FinishReason;
+  readonly usage: Usage | undefined;
+  readonly model: string;
+}
+
+/**
+ * Follows a stream that passes by as an SDK's objects, untouched: knows content from preamble, and an end from a break, which the SDKs
+ * report alike.
+ */
+export class SdkItems implements ItemContext {
+  readonly failures: Failures;
+  readonly #read: ItemReader;
+  #text = '';
+  #reasoning = '';
+  #refused = false;
+  #other = false;
+  #finish: FinishReason | undefined;
+  #usage: Usage | undefined;
+  #model = '';
+  /** The text in the last item. */
+  itemText = '';
+
+  constructor(read: ItemReader, failures: Failures) {
+    this.#read = read;
+    this.failures = failures;
+  }
+
+  /**
+   * Takes an item. True when it has content.
+   * @throws TransportError what an error in it means
+   */
+  take(item: unknown): boolean {
+    const {
+      text = '',
+      reasoning = '',
+      other = false,
+      refused,
+      finish,
+      usage,
+      model,
+    } = this.#read(fieldsOf(item), this);
+    this.itemText = text;
+    this.#text += text;
+    this.#reasoning += reasoning;
+    this.#other ||= other;
+    if (refused === true) this.#refused = true;
+    this.#finish = finish ?? this.#finish;
+    this.#usage = usage ?? this.#usage;
+    if (typeof model === 'string' && model !== '') this.#model = model;
+    return text !== '' || reasoning !== '' || other;
+  }
+
+  /**
+   * The stream has ended.
+   * @throws TransportError `truncated`, `content_filtered`, or `empty_response`: it was no answer
+   */
+  end(): StreamEnd {
+    const partial = this.partial();
+    if (this.#finish === undefined)
+      throw this.failures.of('truncated', 'ended its stream before the answer was whole', { partial });
+    if (this.#finish === 'content_filter' || this.#refused)
+      throw this.failures.of('content_filtered', 'refused to answer by policy', { partial });
+    if (this.#text === '' && !this.#other && this.#finish !== 'length')
+      throw this.failures.of('empty_response', 'ended its answer with nothing in it');
+    return { finishReason: this.#finish, usage: this.#usage, model: this.#model };
+  }
+
+  // Readers take it apart from the rest.
+  readonly partial = (): PartialAnswer => ({
+    text: this.#text,
+    toolCalls: [],
+    reasoning: this.#reasoning || undefined,
+  });
+}
+
+/** The text of parts of one type: `{ type: 'text', text }`. */
+export function textIn(parts: unknown, type = 'text', field = type): string {
+  if (typeof parts === 'string') return type === 'text' ? parts : '';
+  if (!Array.isArray(parts)) return '';
+  return parts
+    .map((part) => fieldsOf(part))
+    .map((part) => (part.type === type && typeof part[field] === 'string' ? part[field] : ''))
+    .join('');
+}
+
+/** True when one of the parts is of a type that is not listed: something that is not text, and that somebody has asked for. */
+export function hasOther(parts: unknown, known: readonly string[]): boolean {
+  return Array.isArray(parts) && parts.some((part) => !known.includes(String(fieldsOf(part).type)));
+}

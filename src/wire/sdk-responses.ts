@@ -1,0 +1,52 @@
+import { type Fields, fieldsOf } from './openai-chat-parts.ts';
+import { finishOf, isSettled, modelOf, readResponse, responseUsage } from './openai-responses-answer.ts';
+import { hasOther, type ItemReader, type SdkDialect } from './sdk-items.ts';
+
+const known = ['message', 'reasoning', 'function_call'];
+
+/** OpenAI's Responses, as its SDK hands them out. */
+export const responsesDialect: SdkDialect = {
+  whole(result, failures) {
+    if (result.object !== 'response') return undefined;
+    // It has been asked for in the background, and will be looked for by its id.
+    if (result.background === true && !isSettled(result)) return {};
+    const { text, ...answer } = readResponse(result, '', failures);
+    return hasOther(result.output, known) && text === '' ? answer : { text, ...answer };
+  },
+  reader: ({ type }) => (typeof type === 'string' && type.startsWith('response.') ? readItem() : undefined),
+};
+
+function readItem(): ItemReader {
+  let tools = false;
+  return (event, { failures, partial }) => {
+    const delta = typeof event.delta === 'string' ? event.delta : '';
+    switch (event.type) {
+      case 'response.output_text.delta':
+        return { text: delta };
+      case 'response.reasoning_summary_text.delta':
+      case 'response.reasoning_text.delta':
+        return { reasoning: delta };
+      case 'response.refusal.delta':
+        return { refused: delta !== '' };
+      case 'response.output_item.added': {
+        const { type } = fieldsOf(event.item);
+        tools ||= type === 'function_call';
+        return { other: type === 'function_call' };
+      }
+      case 'response.completed':
+      case 'response.incomplete':
+      case 'response.failed': {
+        const response: Fields = { ...fieldsOf(event.response), status: event.type.slice('response.'.length) };
+        const finish = finishOf(response, failures, partial());
+        return {
+          finish: finish === 'stop' && tools ? 'tool_calls' : finish,
+          other: hasOther(response.output, ['message', 'reasoning']),
+          usage: responseUsage(response.usage),
+          model: modelOf(response, ''),
+        };
+      }
+      default:
+        return {};
+    }
+  };
+}
