@@ -168,8 +168,9 @@ export function sendProblem(exchange: Exchange, wrong: Wrong): void {
 }
 
 function wireErrorEvent(exchange: Exchange, wrong: Wrong): string {
-  const { wire } = exchange;
-  return wire.errorEvent(wire.error(problemOf(exchange, wrong)).body);
+  const { wire, answer } = exchange;
+  const { body } = wire.error(problemOf(exchange, wrong));
+  return answer.errorEvent?.(body) ?? wire.errorEvent(body);
 }
 
 function problemOf({ recording }: Exchange, { in200: _, ...wrong }: Wrong): Problem {

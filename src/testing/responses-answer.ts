@@ -9,6 +9,12 @@ export function eventOf(type: string, data: Fields): string {
   return `event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`;
 }
 
+/** An error's body as the fields of an event: flat. */
+export function errorIn(body: string): Fields {
+  const { message, param, code, type } = fieldsOf(fieldsOf(JSON.parse(body)).error);
+  return { code: code ?? type, message, param };
+}
+
 /** The status of a Response. */
 export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'incomplete' | 'cancelled';
 
@@ -82,6 +88,10 @@ export class ResponsesAnswer implements AnswerWriter {
 
   half(): string {
     return eventOf('response.output_text.delta', { delta: '' }).slice(0, 60);
+  }
+
+  errorEvent(body: string): string {
+    return this.#event('error', errorIn(body));
   }
 
   body(finishReason: FinishReason | null): string {

@@ -2,7 +2,7 @@
 
 import type { JsonSchema } from '../core/types.ts';
 import { limitHeaders, openaiError, openaiHeaders } from './openai-wire.ts';
-import { eventOf, ResponsesAnswer } from './responses-answer.ts';
+import { errorIn, eventOf, ResponsesAnswer } from './responses-answer.ts';
 import { type Fields, fieldsOf, type HttpCall, listOf, numberOf, stringOf, type Wire } from './wire.ts';
 
 /** OpenAI's Responses. */
@@ -16,10 +16,7 @@ export const responsesWire: Wire = {
   limitHeaders,
   answer: (facts) => new ResponsesAnswer(facts),
   error: openaiError,
-  errorEvent: (body) => {
-    const { message, param, code, type } = fieldsOf(fieldsOf(JSON.parse(body)).error);
-    return eventOf('error', { code: code ?? type, message, param });
-  },
+  errorEvent: (body) => eventOf('error', { ...errorIn(body), sequence_number: 0 }),
 };
 
 /** A Responses body as the simulated model sees it. */

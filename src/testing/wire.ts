@@ -63,6 +63,8 @@ export interface AnswerWriter {
   garbage(): string;
   /** The first half of an event. */
   half(): string;
+  /** An error's body as an event, where that depends on what has come before it. */
+  errorEvent?(body: string): string;
   /** The whole answer in one body; `null` for one that never finished. */
   body(finishReason: FinishReason | null): string;
 }

@@ -137,6 +137,7 @@ function phrase(code: ErrorCode, provider: string): string {
   if (code === 'bad_response') return `The answer of ${provider} could not be read`;
   if (code === 'empty_response') return `The answer of ${provider} is empty`;
   if (code === 'authentication') return `${provider} has no valid credentials`;
+  if (code === 'context_length_exceeded') return `${provider} found the prompt too long`;
   return `${provider} failed`;
 }
 

@@ -30,7 +30,7 @@ export const aiDialect: SdkDialect = {
 function readParts(sure: boolean): ItemReader {
   let known = sure;
   return (part, context) => {
-    known ||= part.type === 'start-step';
+    known ||= part.type === 'start-step' || (part.type === 'error' && part.error instanceof Error);
     if (known) return readPart(part, context);
     return part.type === 'start' ? {} : { other: true, finish: 'unknown' };
   };

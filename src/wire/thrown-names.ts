@@ -17,6 +17,7 @@ const names: ReadonlyMap<string, ErrorCode> = new Map([
   ['SDKValidationError', 'bad_response'],
   ['ResponseValidationError', 'bad_response'],
   ['ZodError', 'bad_response'],
+  ['ContextOverflowError', 'context_length_exceeded'],
   ['AI_TypeValidationError', 'bad_response'],
   ['AI_JSONParseError', 'bad_response'],
   ['AI_InvalidResponseDataError', 'bad_response'],
