@@ -27,7 +27,7 @@ const allBut = (left: string): string =>
     .join(', ');
 
 export default [
-  { ...measured, name: 'everything', path: core, limit: '66 kB' },
+  { ...measured, name: 'everything', path: core, limit: '72 kB' },
   { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '54 kB' },
   { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '53 kB' },
   { ...measured, name: 'TransportError', path: core, import: '{ TransportError }', limit: '5 kB' },
@@ -36,6 +36,6 @@ export default [
     name: `createTransport, ${names}`,
     path: [core, path],
     import: { [core]: '{ createTransport }', [path]: `{ ${names} }` },
-    limit: '70 kB',
+    limit: '71 kB',
   })),
 ];

@@ -157,6 +157,7 @@ const foreign = new Set([
     'fetch',
   ],
   ...[
+    ...['generateText', 'generateObject', 'streamText', 'retryConfig', 'strategy'],
     'service_tier',
     'cache_control',
     'store',

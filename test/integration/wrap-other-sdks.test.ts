@@ -203,7 +203,11 @@ describe.each(sdks)('wrap() around $name', ({ call, tools }) => {
     // Ollama's SDK keeps no headers.
     const told = call !== sdks[2]?.call;
     const { error } = await ask(call, 'limited', stream, told ? 3 : 0);
-    expect([error?.code, error?.retryAfterMs, requests]).toEqual(['rate_limited', told ? 600_000 : undefined, 1]);
+    expect([error?.code, error?.retryAfterMs, requests]).toEqual([
+      'rate_limited',
+      told ? 600_000 : expect.any(Number),
+      1,
+    ]);
   });
 
   it('takes no stream that was cut for whole, and runs one again that was cut before its first content', async () => {
