@@ -16,7 +16,7 @@ const adapters = await Promise.all(
     .filter((file) => file.endsWith('.js'))
     .map(async (file) => {
       const path = `dist/providers/${file}`;
-      return { path, names: Object.keys(await import(`./${path}`)).join(', ') };
+      return { path, file: file.slice(0, -'.js'.length), names: Object.keys(await import(`./${path}`)).join(', ') };
     }),
 );
 
@@ -31,9 +31,9 @@ export default [
   { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '54 kB' },
   { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '53 kB' },
   { ...measured, name: 'TransportError', path: core, import: '{ TransportError }', limit: '5 kB' },
-  ...adapters.map(({ path, names }) => ({
+  ...adapters.map(({ path, file, names }) => ({
     ...measured,
-    name: `createTransport, ${names}`,
+    name: `createTransport, ${file}`,
     path: [core, path],
     import: { [core]: '{ createTransport }', [path]: `{ ${names} }` },
     limit: '71 kB',

@@ -9,7 +9,6 @@ import { type Failures, failuresOf } from './wire/failures.ts';
 import { isStreamedText, partsOfStreamed } from './wire/sdk-ai.ts';
 import { answerIn, itemsAfter } from './wire/sdk-dialects.ts';
 import type { SdkItems, StreamEnd } from './wire/sdk-items.ts';
-import { goesOn } from './wire/stream-attempt.ts';
 
 /** A function of yours that calls a model. Hand its `signal` on, so that what is given up is really stopped. */
 export type WrappedCall<I, T> = (input: I, info: CallInfo) => Promise<T>;
@@ -148,7 +147,7 @@ export class WrappedFunction implements Provider {
 
   /**
    * Hands out an object around a stream once that has content, and follows it to its end: a reader of its own beside those of the
-   * application, which may read all of it, or nothing.
+   * application, which may read all of it, or nothing. The items behind the first are for the transport's clocks and books.
    */
   async *#watch(
     result: object,
@@ -158,12 +157,9 @@ export class WrappedFunction implements Provider {
   ): AsyncGenerator<Chunk, void, undefined> {
     let handed = false;
     for await (const chunk of this.#follow(partsOfStreamed(result), failures, job, context)) {
-      if (chunk.type !== 'raw') yield chunk;
-      else if (handed) context.received(goesOn);
-      else {
-        handed = true;
-        yield raw(result, undefined);
-      }
+      if (handed || chunk.type !== 'raw') yield chunk;
+      else yield raw(result, (chunk as RawChunk).text);
+      handed = true;
     }
   }
 

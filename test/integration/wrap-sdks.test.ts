@@ -2,7 +2,7 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { streamText } from 'ai';
 import { describe, expect, it } from 'vitest';
 import type { TransportError } from '../../src/core/errors.ts';
-import type { Attempt, CallInfo, ErrorCode } from '../../src/core/types.ts';
+import type { Attempt, CallInfo, ErrorCode, TimeoutOptions } from '../../src/core/types.ts';
 import { answerTo, type FaultChoice, type FaultName, type SimulatedServer } from '../../src/testing/index.ts';
 import { wrap } from '../../src/wrap.ts';
 import { Bench, typed, until, upTo } from './support.ts';
@@ -143,13 +143,15 @@ describe.each(clients)('wrap() around $name', (client) => {
 });
 
 describe('wrap() around a function that returns what streamText does', () => {
-  const streaming = (server: SimulatedServer) =>
-    wrap(async (text: string, { signal }: CallInfo) =>
-      streamText({
-        model: createOpenAI({ baseURL: server.baseURL, apiKey: 'sk-test' })('m'),
-        ...{ prompt: text, maxRetries: 0, abortSignal: signal },
-        onError() {},
-      }),
+  const streaming = (server: SimulatedServer, timeout?: TimeoutOptions) =>
+    wrap(
+      async (text: string, { signal }: CallInfo) =>
+        streamText({
+          model: createOpenAI({ baseURL: server.baseURL, apiKey: 'sk-test' })('m'),
+          ...{ prompt: text, maxRetries: 0, abortSignal: signal },
+          onError() {},
+        }),
+      { timeout },
     );
 
   it('hands out the very object, as soon as it has content, and knows how it ended', async () => {
@@ -181,6 +183,15 @@ describe('wrap() around a function that returns what streamText does', () => {
     const record = await server.received(1);
     expect((await record.closed).closedByClientAt).toBeDefined();
     await until(() => asked.transport.health()[0]?.inFlight === 0, 'nothing in flight');
+    await asked.transport.close();
+  });
+
+  it('takes what comes for a sign of life, though it is the application that reads it', async () => {
+    await using bench = new Bench();
+    const server = await bench.server({ words: 40, tokenMs: 15 });
+    const asked = streaming(server, { idleMs: 250 });
+    const result = await asked(prompt);
+    expect(await result.text).toBe(answerTo(prompt, { words: 40 }));
     await asked.transport.close();
   });
 
