@@ -221,6 +221,7 @@ describe.each(sdks)('wrap() around $name', ({ call, tools }) => {
 describe('wrap() around what only looks like an SDK', () => {
   const results: readonly object[] = [
     { done: false, message: { step: 3 } },
+    { done: false, model: 'of a car', message: {} },
     { type: 'message', role: 'assistant', content: 'from a database' },
     { finishReason: 'stop', message: { text: '' } },
     { text: '', steps: [] },

@@ -195,6 +195,18 @@ describe('wrap() around a function that returns what streamText does', () => {
     await asked.transport.close();
   });
 
+  it('is done with a long one that nobody has read', async () => {
+    await using bench = new Bench();
+    const server = await bench.server({ words: 5_000 });
+    const asked = streaming(server);
+    const attempts: Attempt[] = [];
+    asked.transport.on('attempt:end', ({ ledger }) => attempts.push(ledger));
+    await asked(prompt);
+    await until(() => attempts.length === 1, 'the end of the attempt');
+    expect(attempts).toMatchObject([{ outcome: 'ok', usage: { outputTokens: 5_000 } }]);
+    await asked.transport.close();
+  });
+
   it('holds a break after its first content against the provider', async () => {
     await using bench = new Bench();
     const server = await bench.server({ fault: 'cut-end' });
