@@ -145,6 +145,12 @@ export type TransportEvent = Stamp &
         /** Epoch milliseconds: since when. */
         readonly until: number;
       }
+    | {
+        /** A client has asked again by itself: its own retries are on, and multiply ours. Told once; `maxRetries: 0` turns them off. */
+        readonly type: 'client:retry';
+        /** How often it has asked again, as it says. */
+        readonly retries: number;
+      }
   );
 
 /** An event before the call's stamp is put on it. A middleware of your own may publish types of its own. */

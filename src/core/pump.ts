@@ -23,11 +23,16 @@ export interface PumpHooks {
   settled(end: { readonly answer: ProviderAnswer } | { readonly error: TransportError }): void;
 }
 
-/** An item of a wrapped function's own stream, and the text in it where that is known: for who has to say what had come. */
+/** An item of a foreign stream, and what is known of it. */
 export interface RawChunk {
   readonly type: 'raw';
   readonly value: unknown;
+  /** The text in it: for who has to say what had come. */
   readonly text?: string;
+  /** What it counts for in what is read ahead, in bytes or characters. */
+  readonly size?: number;
+  /** It has to pass, but is no content: no answer, and no progress. */
+  readonly isQuiet?: boolean;
 }
 
 interface Waiting {
@@ -241,6 +246,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
       }
     }
     this.#deliver(chunk);
+    if ((chunk as RawChunk).isQuiet === true) return;
     if (!told) this.#hooks.content?.();
     // Once: to resolve what is resolved already costs more than all the rest of a chunk.
     if (!this.#isAnswered) this.#resolveAnswered();
@@ -296,5 +302,6 @@ function isEmpty(chunk: Chunk): boolean {
 }
 
 function sizeOf(chunk: Chunk): number {
-  return chunk.type === 'text' || chunk.type === 'reasoning' ? chunk.text.length : rawSize;
+  if (chunk.type === 'text' || chunk.type === 'reasoning') return chunk.text.length;
+  return (chunk as RawChunk).size ?? rawSize;
 }

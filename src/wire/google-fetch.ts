@@ -1,6 +1,7 @@
 import { TransportError } from '../core/errors.ts';
 import { type Fork, onAbort, raceAbort } from '../core/signals.ts';
 import { fetchOfGoogle, type GoogleClient } from './google-client.ts';
+import { withoutTimeouts } from './node-fetch.ts';
 
 /** The SDK's options of one request that must be ours. */
 export interface GoogleHttpOptions {
@@ -60,23 +61,4 @@ async function perform(
 ): Promise<Response> {
   const own = fetchOfGoogle(client);
   return own === undefined ? fetch(input, { ...init, ...withoutTimeouts() }) : own(input, init);
-}
-
-const globalDispatcher = Symbol.for('undici.globalDispatcher.1');
-
-type Dispatch = (options: object, handler: object) => boolean;
-
-/**
- * Node's `fetch` gives up after 300 s without headers or without a byte. The SDK turns that off, but not for a `fetch` that it was
- * given, so it is done here in its way: by a dispatcher that hands everything to the global one, a proxy's too, without those limits.
- */
-function withoutTimeouts(): { dispatcher?: never } {
-  const isThere = (): { dispatch: Dispatch } | undefined =>
-    (globalThis as { [globalDispatcher]?: { dispatch: Dispatch } })[globalDispatcher];
-  // Node makes it when it is first needed.
-  if (isThere() === undefined) new Headers();
-  if (isThere() === undefined) return {};
-  const dispatch: Dispatch = (options, handler) =>
-    isThere()?.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, handler) ?? false;
-  return { dispatcher: { dispatch } as never };
 }

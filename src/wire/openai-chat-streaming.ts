@@ -14,6 +14,7 @@ import {
   goesOn,
   isUnstreamed,
   type StreamAttempt,
+  soon,
   streamAttempt,
 } from './stream-attempt.ts';
 
@@ -92,7 +93,7 @@ async function* streamed(
 
 async function nextEvents(reader: SseReader, answer: ChatStream, signal: AbortSignal, failures: Failures) {
   try {
-    const batch = await (answer.finished ? soon(reader.read()) : reader.read());
+    const batch = await (answer.finished ? soon(reader.read(), drainMs) : reader.read());
     if (signal.aborted) throw reasonOf(signal);
     return batch;
   } catch (error) {
@@ -101,14 +102,6 @@ async function nextEvents(reader: SseReader, answer: ChatStream, signal: AbortSi
     if (answer.finished) return undefined;
     throw failures.thrown(error);
   }
-}
-
-/** What comes within a second, else `undefined`: the answer is whole, and only its good-bye is late. */
-function soon<T>(promise: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(undefined), drainMs);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 /** Chat Completions names no events; pings of proxies are left out, errors are not. */

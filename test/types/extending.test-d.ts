@@ -60,6 +60,7 @@ interface Fields {
   'network:change': { state: 'down' | 'up'; domains: readonly string[] };
   'provider:quarantine': { provider: string; code: ErrorCode | undefined; until: number };
   'provider:release': { provider: string; code: ErrorCode | undefined; until: number };
+  'client:retry': { retries: number };
 }
 type Stamp = { transactionId: string; attempt: number; at: number };
 

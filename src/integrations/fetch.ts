@@ -1,0 +1,103 @@
+import { firstWait } from '../core/context.ts';
+import { OptionsError, TransportError } from '../core/errors.ts';
+import { checkTransportOptions } from '../core/options.ts';
+import type { Pump } from '../core/pump.ts';
+import type { CallOptions, Transport, TransportOptions } from '../core/types.ts';
+import { type Asked, askedIn } from './fetch/asked.ts';
+import { Errand, errand, WholeAnswer } from './fetch/errand.ts';
+import { type FailuresAs, failure } from './fetch/failures.ts';
+import { clientRetriesOf, readIncoming } from './fetch/incoming.ts';
+import { answered, responseOf } from './fetch/responses.ts';
+import { type FetchTarget, providersOf } from './fetch/targets.ts';
+import { type FetchTransport, Transports } from './fetch/transports.ts';
+
+export type { FetchTarget } from './fetch/targets.ts';
+export type { FetchTransport } from './fetch/transports.ts';
+
+type Fetch = typeof globalThis.fetch;
+
+export interface FetchOptions extends Omit<TransportOptions, 'providers'> {
+  /** What requests are sent with. @default the runtime's */
+  readonly fetch?: Fetch;
+  /**
+   * Places that can stand in for each other, of one wire format: model calls go to one of them, by `route`, wherever the client points.
+   * Anything else goes where the client sends it. @default none: every request goes where the client sends it
+   */
+  readonly targets?: readonly FetchTarget[];
+  /**
+   * How a client is told that a call has failed. `response`: by an answer of its provider's, with `x-should-retry: false`. `throw`: by a
+   * `TransportError`. `auto`: by an answer where the client does not ask again after it, else by the error. @default 'auto'
+   */
+  readonly failures?: 'auto' | 'response' | 'throw';
+}
+
+/** A `fetch`, and the transport that it runs on. */
+export type TransportFetch = Fetch & { readonly transport: FetchTransport };
+
+/**
+ * A `fetch` for the client that you have: `new OpenAI({ fetch: createFetch(), maxRetries: 0 })`. Under it every model call goes through
+ * the pipeline of `complete()`: retries, rate limits, circuit breaker, time-outs, fail-over. Answers come back as they were sent, byte
+ * for byte; a stream that breaks, stalls or ends early ends in an error, and is asked for again, unseen, until its first content.
+ *
+ * @throws OptionsError when an option is wrong, naming its path
+ */
+export function createFetch(options: FetchOptions = {}): TransportFetch {
+  const { fetch: inner, targets = [], failures = 'auto', ...layers } = checked(options);
+  const transports = new Transports(layers, inner, providersOf(targets, inner));
+  let isWarned = false;
+
+  const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const incoming = await readIncoming(input, init);
+    if (incoming === undefined) return passed(inner, input, init);
+    const asked = askedIn(incoming);
+    const retries = isWarned ? 0 : clientRetriesOf(incoming.headers);
+    isWarned ||= retries > 0;
+    const job = new Errand(incoming, asked.texts, retries);
+    try {
+      return await perform(transports.for(incoming), asked, job);
+    } catch (error) {
+      return failure(error, job, failures);
+    }
+  };
+  return Object.assign(fetch as Fetch, { transport: transports });
+}
+
+const waysToFail: readonly FailuresAs[] = ['auto', 'response', 'throw'];
+
+function checked(options: FetchOptions): FetchOptions {
+  if (typeof options !== 'object' || options === null) throw new OptionsError('', 'expected an object of options');
+  const { fetch, targets, failures = 'auto', ...layers } = options;
+  if (fetch !== undefined && typeof fetch !== 'function') throw new OptionsError('fetch', 'expected a function');
+  if (targets !== undefined && (!Array.isArray(targets) || targets.length === 0))
+    throw new OptionsError('targets', 'expected an array of at least one { baseURL }');
+  if (!waysToFail.includes(failures)) throw new OptionsError('failures', "expected 'auto', 'response' or 'throw'");
+  const placeholder = { name: 'fetch', domain: 'fetch', kind: 'fetch', model: '', complete: () => {} };
+  checkTransportOptions({ ...layers, providers: [placeholder as never] });
+  return options;
+}
+
+async function perform(transport: Pick<Transport, 'complete'>, { request }: Asked, job: Errand): Promise<Response> {
+  const { route, signal, headers } = job.incoming;
+  const streams = route?.streams === true;
+  const options: CallOptions = {
+    values: [errand.of(job), firstWait.of(streams ? 'stream' : 'unary')],
+    ...(signal !== undefined && { signal }),
+    // What the client calls it is what it is called in events.
+    ...(headers.get('x-client-request-id') && { transactionId: headers.get('x-client-request-id') as string }),
+  };
+  if (streams) {
+    const stream = await transport.complete({ ...request, stream: true }, options);
+    return answered(stream[Symbol.asyncIterator]() as Pump, signal);
+  }
+  const { raw } = await transport.complete(request, options);
+  if (raw instanceof WholeAnswer) return responseOf(raw.head, raw.bytes);
+  if (raw instanceof Response) return raw;
+  throw new TransportError('middleware', 'A middleware answered with a completion: a fetch needs a response');
+}
+
+/** What can be sent only once: an upload, or what is no request at all. */
+function passed(inner: Fetch | undefined, input: string | URL | Request, init?: RequestInit): Promise<Response> {
+  // Node loses a signal that is only in a `Request`, when it collects garbage.
+  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+  return (inner ?? globalThis.fetch)(input, signal === undefined ? init : { ...init, signal });
+}

@@ -1,0 +1,216 @@
+import { isStreamingRefused, TransportError } from '../../core/errors.ts';
+import { onAbort, raceAbort, reasonOf } from '../../core/signals.ts';
+import type { Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from '../../core/types.ts';
+import { parseJson } from '../../wire/answer-text.ts';
+import { classify } from '../../wire/classify.ts';
+import type { Route } from '../../wire/dialect.ts';
+import { isError, isRedirect } from '../../wire/error-shape.ts';
+import { type Failures, failuresOf } from '../../wire/failures.ts';
+import { fieldsOf } from '../../wire/openai-chat-parts.ts';
+import { type Batches, isUnstreamed, type StreamAttempt, streamAttempt } from '../../wire/stream-attempt.ts';
+import { type Errand, errand, WholeAnswer } from './errand.ts';
+import { followed } from './followed.ts';
+import { handedOn } from './handed-on.ts';
+import { type Destination, type Outgoing, redirected, secretsIn, unchanged } from './outgoing.ts';
+import { type Opened, readWhole, send } from './send.ts';
+
+type Fetch = typeof globalThis.fetch;
+
+/** Who is asked. */
+export interface Place {
+  readonly name: string;
+  readonly domain: string;
+  readonly kind: string;
+  readonly model: string;
+  readonly limits?: Limits | undefined;
+  readonly traits?: Traits | undefined;
+  /** Where requests are sent instead of where the client sends them. */
+  readonly to?: Destination | undefined;
+  readonly fetch: Fetch | undefined;
+}
+
+/** One attempt: what is sent, and what its errors need. */
+export interface Attempt {
+  readonly place: Place;
+  readonly job: Errand;
+  readonly context: Context;
+  readonly failures: Failures;
+  readonly reading: StreamAttempt;
+  /** The credentials that it is sent with. */
+  readonly secrets: () => readonly string[];
+}
+
+/** The most of an error's body that is read, in bytes. */
+const mostErrorBytes = 1024 * 1024;
+
+/** An HTTP API, seen as a provider: it sends a client's request, and says what has become of it. */
+export class FetchProvider implements Provider {
+  readonly name: string;
+  readonly domain: string;
+  readonly kind: string;
+  readonly model: string;
+  readonly limits?: Limits;
+  readonly traits?: Traits;
+  readonly #place: Place;
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.name = place.name;
+    this.domain = place.domain;
+    this.kind = place.kind;
+    this.model = place.model;
+    this.limits = place.limits;
+    this.traits = place.traits;
+  }
+
+  complete(): Promise<ProviderAnswer> {
+    return Promise.reject(new TransportError('internal', 'What a client fetches is always opened as a stream'));
+  }
+
+  stream(_request: unknown, context: Context): AsyncIterable<Chunk> {
+    return streamAttempt(context.signal, (reading) => open(this.#place, context, reading));
+  }
+}
+
+async function open(place: Place, context: Context, reading: StreamAttempt): Promise<Batches> {
+  const job = context.get(errand);
+  if (job === undefined) throw new TransportError('invalid_request', 'This transport belongs to a fetch: call that');
+  const { incoming } = job;
+  const { route } = incoming;
+  if (job.clientRetries > 0) context.publish({ type: 'client:retry', retries: job.clientRetries });
+  job.clientRetries = 0;
+  let outgoing: Outgoing | undefined;
+  const secrets = (): readonly string[] => secretsIn(outgoing ?? unchanged(incoming));
+  const failures = failuresOf({ provider: place.name, secrets, texts: () => job.texts });
+  const attempt: Attempt = { place, job, context, failures, reading, secrets };
+  outgoing = await prepared(attempt);
+  const sender = { fetch: place.fetch, init: incoming.init, signal: reading.signal, failures, context };
+  const opened = await send(outgoing, sender);
+  if (route === undefined) return plain(opened, attempt);
+  if (!opened.response.ok) throw await refusal(opened, attempt);
+  // A line of JSON is what NDJSON begins with too.
+  const { bytes, head } = opened;
+  const isWhole =
+    !route.streams ||
+    (!route.dialect.isNdjson &&
+      (await isUnstreamed(bytes, head.headers.get('content-type') ?? '', reading.signal, failures)));
+  return isWhole ? whole(opened, route, attempt) : followed(opened, route, attempt);
+}
+
+async function prepared({ place, job, context, failures, reading }: Attempt): Promise<Outgoing> {
+  const { incoming } = job;
+  let outgoing = unchanged(incoming);
+  if (place.to !== undefined && incoming.route !== undefined) {
+    try {
+      outgoing = await raceAbort(redirected(incoming, incoming.route, place.to), reading.signal);
+    } catch (error) {
+      if (reading.signal.aborted) throw reasonOf(reading.signal);
+      const failure = failures.thrown(error);
+      if (failure.code !== 'internal') throw failure;
+      throw failures.of('authentication', 'has no key: the function that gives it threw', { cause: failure.cause });
+    }
+  }
+  const { transactionId } = context;
+  // An id that cannot be a header is not sent.
+  if (!outgoing.headers.has('x-client-request-id') && /^[\x21-\x7e]{1,512}$/.test(transactionId))
+    outgoing.headers.set('x-client-request-id', transactionId);
+  return outgoing;
+}
+
+/** The error that a status means. Without its body when that does not come whole: the status says enough. */
+async function refusal(opened: Opened, attempt: Attempt): Promise<TransportError> {
+  const { place, job, failures } = attempt;
+  const { status, headers } = opened.head;
+  if (isRedirect(status)) {
+    opened.bytes.cancel();
+    return failures.of('bad_response', 'sends the request to another origin, where its key does not go', {
+      status,
+      retry: 'elsewhere',
+    });
+  }
+  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
+  try {
+    bytes = await readBody(opened, attempt, mostErrorBytes);
+  } catch (error) {
+    if (attempt.reading.signal.aborted) throw error;
+  }
+  const error = classify({
+    ...{ status, headers, body: decoder.decode(bytes), provider: place.name, texts: job.texts },
+    secrets: attempt.secrets(),
+  });
+  job.keep(place.name, error, new WholeAnswer(opened.head, bytes));
+  // Whether to stream is for the client to say: there is no asking it again without.
+  return isStreamingRefused(error) ? new TransportError(error.code, error.message, { ...error }) : error;
+}
+
+const decoder = new TextDecoder();
+
+/** The rest of a body. Ends at once when the attempt is aborted. */
+async function readBody(
+  { bytes }: Opened,
+  { reading, failures }: Attempt,
+  most?: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { signal } = reading;
+  const stop = onAbort(signal, () => bytes.cancel());
+  try {
+    const whole = await readWhole(bytes, most);
+    // A body that was let go of looks like one that has ended.
+    if (signal.aborted) throw reasonOf(signal);
+    return whole;
+  } catch (error) {
+    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
+  } finally {
+    stop();
+  }
+}
+
+/** An answer in one piece: judged, and handed on as it is. */
+async function whole(opened: Opened, route: Route, attempt: Attempt): Promise<Batches> {
+  const { place, job, failures } = attempt;
+  const answer = new WholeAnswer(opened.head, await readBody(opened, attempt));
+  const value = parseJson(decoder.decode(answer.bytes), failures);
+  const follower = route.dialect.follow(failures);
+  try {
+    // Google sends a stream as a list, when it is not asked for events.
+    if (Array.isArray(value)) for (const item of value) follower.take(fieldsOf(item), 'message');
+    else if (typeof value === 'object' && value !== null) follower.whole(fieldsOf(value));
+    else throw failures.of('bad_response', 'answered with JSON that is not an object');
+    return over(answer, { ...follower.end() }, attempt, follower.cost);
+  } catch (error) {
+    // What the model refuses to say, the client is told in the provider's own way.
+    if (TransportError.is(error) && error.code === 'content_filtered') job.keep(place.name, error, answer);
+    throw error;
+  }
+}
+
+/** What is no model call: asked again by status alone, and otherwise handed on, whatever it says. */
+async function plain(opened: Opened, attempt: Attempt): Promise<Batches> {
+  const { head } = opened;
+  const { job } = attempt;
+  if (isError(head.status)) {
+    const error = await refusal(opened, attempt);
+    const answer = job.answerBehind(error);
+    if (answer === undefined || error.retry === 'again' || error.code === 'quota_exhausted') throw error;
+    return over(answer, unknown, attempt);
+  }
+  const isJson = /\bjson\b/i.test(head.headers.get('content-type') ?? '');
+  if (isJson) return over(new WholeAnswer(head, await readBody(opened, attempt)), unknown, attempt);
+  return over(handedOn(opened, job.incoming.signal), unknown, attempt);
+}
+
+const unknown = { finishReason: 'unknown', usage: undefined, model: '' } as const;
+
+async function* over(
+  value: WholeAnswer | Response,
+  end: Omit<Extract<Chunk, { type: 'finish' }>, 'type'>,
+  { context, reading }: Attempt,
+  cost?: number,
+): Batches {
+  reading.complete = true;
+  context.received({ raw: value, ...(cost !== undefined && { cost }) });
+  yield [
+    { type: 'raw', value },
+    { type: 'finish', ...end },
+  ];
+}

@@ -1,0 +1,85 @@
+import type { FinishReason, Usage } from '../../core/types.ts';
+import { type Fields, fieldsOf, finishReasonOf } from '../openai-chat-parts.ts';
+import { hasSomething, NotingFollower } from './follower.ts';
+
+const reasons: Readonly<Record<string, FinishReason>> = {
+  COMPLETE: 'stop',
+  STOP_SEQUENCE: 'stop',
+  MAX_TOKENS: 'length',
+  ERROR_LIMIT: 'length',
+  TOOL_CALL: 'tool_calls',
+  ERROR_TOXIC: 'content_filter',
+};
+
+/** Follows Cohere's chat, version 2 and the older one. Its terminal event is `message-end`, or `stream-end`. */
+export class CohereFollower extends NotingFollower {
+  #reason: string | undefined;
+  #tools = false;
+
+  get finished(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  take(item: Fields, event: string): boolean {
+    this.itemText = '';
+    const named = item.type ?? item.event_type;
+    const type = typeof named === 'string' ? named : event;
+    if (type === 'error' || event === 'error' || hasSomething(item.error)) throw this.failures.inBand(item);
+    const delta = fieldsOf(item.delta);
+    const message = fieldsOf(delta.message);
+    switch (type) {
+      case 'content-start':
+      case 'content-delta': {
+        const { text, thinking } = fieldsOf(message.content);
+        return this.says(text) || hasSomething(thinking);
+      }
+      case 'tool-plan-delta':
+        return hasSomething(message.tool_plan);
+      case 'tool-call-start':
+      case 'tool-call-delta':
+      case 'tool-calls-generation':
+      case 'tool-calls-chunk':
+        this.#tools = true;
+        return this.gives();
+      case 'text-generation':
+        return this.says(item.text);
+      case 'message-end':
+        this.#end(delta.finish_reason, delta.usage, delta.error);
+        return false;
+      case 'stream-end': {
+        const { meta } = fieldsOf(item.response);
+        this.#end(item.finish_reason, meta, undefined);
+        return false;
+      }
+      default:
+        return false;
+    }
+  }
+
+  whole(body: Fields): void {
+    const message = fieldsOf(body.message);
+    if (typeof body.text === 'string') this.says(body.text);
+    else if (body.finish_reason === undefined) throw this.failures.inBand(body);
+    if (hasSomething(message.tool_calls) || hasSomething(body.tool_calls)) this.#tools = this.gives();
+    if (Array.isArray(message.content)) for (const part of message.content) this.says(fieldsOf(part).text);
+    this.#end(body.finish_reason, body.usage ?? body.meta, undefined);
+  }
+
+  protected finishReason(): FinishReason {
+    return reasons[this.#reason ?? ''] ?? finishReasonOf(this.#reason ?? '', this.#tools);
+  }
+
+  #end(reason: unknown, usage: unknown, error: unknown): void {
+    this.#reason = typeof reason === 'string' ? reason : '';
+    this.usage = usageOf(fieldsOf(usage)) ?? this.usage;
+    if (hasSomething(error) || reason === 'ERROR' || reason === 'TIMEOUT')
+      throw this.failures.of('server_error', 'broke off its answer with an error');
+  }
+}
+
+function usageOf(usage: Fields): Usage | undefined {
+  const { input_tokens: input, output_tokens: output } = fieldsOf(usage.tokens ?? usage.billed_units);
+  return typeof input === 'number' && typeof output === 'number'
+    ? { inputTokens: input, outputTokens: output }
+    : undefined;
+}

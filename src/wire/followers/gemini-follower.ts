@@ -1,0 +1,74 @@
+import type { FinishReason } from '../../core/types.ts';
+import { blocked, finishReasonOf } from '../google-ending.ts';
+import { partsOf } from '../google-raw.ts';
+import { usageOfGemini } from '../google-usage.ts';
+import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
+import { hasSomething, NotingFollower } from './follower.ts';
+
+const nothing = { text: '', toolCalls: [], reasoning: undefined };
+
+/** Follows Gemini's generateContent. Its terminal event is the `finishReason` of each candidate, or a `blockReason`. */
+export class GeminiFollower extends NotingFollower {
+  /** The candidates that have begun and not ended. */
+  readonly #open = new Set<unknown>();
+  #reason: string | undefined;
+  #block: string | undefined;
+  #tools = false;
+  #counted: Fields = {};
+
+  get finished(): boolean {
+    return this.#block !== undefined || (this.#reason !== undefined && this.#open.size === 0);
+  }
+
+  take(chunk: Fields): boolean {
+    this.itemText = '';
+    const { error, candidates, usageMetadata } = chunk;
+    if (error !== undefined && error !== null) throw this.failures.inBand({ error });
+    if (typeof chunk.code === 'number' && typeof chunk.message === 'string') throw this.failures.inBand(chunk);
+    this.named(chunk.modelVersion);
+    if (usageMetadata !== undefined) {
+      this.#counted = { ...this.#counted, ...fieldsOf(usageMetadata) };
+      this.usage = usageOfGemini(this.#counted);
+    }
+    const { blockReason } = fieldsOf(chunk.promptFeedback);
+    if (typeof blockReason === 'string' && blockReason !== '') this.#block = blockReason;
+    let content = false;
+    if (Array.isArray(candidates))
+      for (const candidate of candidates) if (this.#candidate(fieldsOf(candidate))) content = true;
+    return content;
+  }
+
+  whole(body: Fields): void {
+    this.take(body);
+    const isGemini = ['candidates', 'usageMetadata', 'modelVersion', 'promptFeedback'].some((field) => field in body);
+    if (!isGemini) throw this.failures.inBand(body);
+    // In one piece it is whole, also when it does not say why it ended.
+    this.#reason ??= '';
+    this.#open.clear();
+  }
+
+  protected finishReason(): FinishReason {
+    if (this.#block !== undefined) throw blocked(this.#block, this.failures, nothing);
+    return finishReasonOf(this.#reason ?? '', this.#tools, this.failures, nothing);
+  }
+
+  #candidate(candidate: Fields): boolean {
+    const { index = 0, finishReason } = candidate;
+    let content = false;
+    for (const part of partsOf(candidate)) if (this.#part(part)) content = true;
+    // The unspecified one is what an absent one looks like.
+    if (typeof finishReason === 'string' && finishReason !== '' && finishReason !== 'FINISH_REASON_UNSPECIFIED') {
+      this.#reason = finishReason;
+      this.#open.delete(index);
+    } else if (this.#reason === undefined || content) this.#open.add(index);
+    return content;
+  }
+
+  #part(part: Fields): boolean {
+    if (part.thought === true) return hasSomething(part.text);
+    if (typeof part.text === 'string') return this.says(part.text);
+    if (part.functionCall !== undefined) this.#tools = true;
+    // A picture, code, the results of code.
+    return Object.keys(part).some((name) => name !== 'thoughtSignature') && this.gives();
+  }
+}

@@ -1,0 +1,45 @@
+import type { FinishReason } from '../../core/types.ts';
+import { type Fields, fieldsOf, finishReasonOf } from '../openai-chat-parts.ts';
+import { hasSomething, NotingFollower } from './follower.ts';
+
+/** Follows Ollama's chat and generate: a line of JSON each. Its terminal event is `done: true`. */
+export class OllamaFollower extends NotingFollower {
+  #reason: string | undefined;
+  #tools = false;
+
+  get finished(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  take(item: Fields): boolean {
+    this.itemText = '';
+    if (hasSomething(item.error)) throw this.failures.inBand(item);
+    const message = fieldsOf(item.message);
+    let content = this.says(message.content) || this.says(item.response);
+    if (hasSomething(message.thinking) || hasSomething(item.thinking)) content = true;
+    if (hasSomething(message.tool_calls)) this.#tools = content = this.gives();
+    if (hasSomething(message.images) || hasSomething(item.image)) content = this.gives();
+    this.named(item.model);
+    if (item.done === true) this.#end(item);
+    return content;
+  }
+
+  whole(body: Fields): void {
+    if (!('message' in body) && !('response' in body)) throw this.failures.inBand(body);
+    this.take(body);
+    this.#reason ??= '';
+  }
+
+  protected finishReason(): FinishReason {
+    return finishReasonOf(this.#reason ?? '', this.#tools);
+  }
+
+  #end({ done_reason: reason, prompt_eval_count: input, eval_count: output }: Fields): void {
+    this.#reason = typeof reason === 'string' ? reason : 'stop';
+    // It was only asked to load its model, or to forget it.
+    if (reason === 'load' || reason === 'unload') this.said = true;
+    // A prompt that it had in its cache is not counted.
+    if (typeof output === 'number')
+      this.usage = { inputTokens: typeof input === 'number' ? input : 0, outputTokens: output };
+  }
+}

@@ -1,0 +1,103 @@
+import type { FinishReason, Usage } from '../../core/types.ts';
+import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
+import { hasSomething, NotingFollower } from './follower.ts';
+
+const endings: ReadonlySet<string> = new Set(['response.completed', 'response.incomplete', 'response.cancelled']);
+
+/** Follows OpenAI's Responses. Its terminal events are `response.completed`, `.incomplete` and `.failed`; there is no other good-bye. */
+export class ResponsesFollower extends NotingFollower {
+  #response: Fields | undefined;
+  #tools = false;
+
+  get finished(): boolean {
+    return this.#response !== undefined;
+  }
+
+  take(item: Fields, event: string): boolean {
+    this.itemText = '';
+    const type = typeof item.type === 'string' ? item.type : event;
+    if (type === 'error' || event === 'error') throw this.failures.inBand(item);
+    if (type === 'response.failed') throw this.#failed(fieldsOf(item.response));
+    if (endings.has(type)) {
+      this.#end(fieldsOf(item.response));
+      return false;
+    }
+    if (type === 'response.created') this.named(fieldsOf(item.response).model);
+    if (type.endsWith('.delta')) return this.#delta(type, item.delta);
+    if (type.startsWith('response.output_item.')) return this.#item(fieldsOf(item.item), type.endsWith('.done'));
+    // Searching, running code, drawing: the provider is at work, and what it does is part of the answer.
+    return /^response\.\w+_call(?:_\w+)?\./.test(type) && this.gives();
+  }
+
+  whole(body: Fields): void {
+    const { status, error } = body;
+    if (status === 'failed') throw this.#failed(body);
+    if (error !== undefined && error !== null) throw this.failures.inBand({ error });
+    if (!Array.isArray(body.output)) throw this.failures.inBand(body);
+    this.#end(body);
+    // It is made in the background, and asked for later.
+    if (status === 'queued' || status === 'in_progress') this.said = true;
+  }
+
+  protected finishReason(): FinishReason {
+    const { status, incomplete_details: details } = this.#response ?? {};
+    const { reason } = fieldsOf(details);
+    if (reason === 'content_filter') return 'content_filter';
+    if (status === 'incomplete') return reason === 'max_output_tokens' ? 'length' : 'unknown';
+    return this.#tools ? 'tool_calls' : 'stop';
+  }
+
+  #failed(response: Fields) {
+    const { error } = response;
+    return hasSomething(error)
+      ? this.failures.inBand({ error })
+      : this.failures.of('server_error', 'failed to make its answer');
+  }
+
+  #delta(type: string, delta: unknown): boolean {
+    if (type === 'response.output_text.delta') return this.says(delta);
+    if (!hasSomething(delta)) return false;
+    if (type.startsWith('response.reasoning')) return true;
+    if (type === 'response.refusal.delta') this.refused = true;
+    if (type.startsWith('response.function_call')) this.#tools = true;
+    return this.gives();
+  }
+
+  /** An item of the output, begun or whole. */
+  #item(item: Fields, done: boolean): boolean {
+    const { type } = item;
+    if (type === 'reasoning') return false;
+    if (type !== 'message') {
+      if (type === 'function_call' || type === 'custom_tool_call') this.#tools = true;
+      return this.gives();
+    }
+    if (!done || !Array.isArray(item.content)) return false;
+    for (const part of item.content.map(fieldsOf)) {
+      if (hasSomething(part.refusal)) this.refused = true;
+      if (hasSomething(part.text)) this.said = true;
+    }
+    return false;
+  }
+
+  #end(response: Fields): void {
+    this.#response = response;
+    this.named(response.model);
+    this.usage = usageOf(fieldsOf(response.usage)) ?? this.usage;
+    if (Array.isArray(response.output)) for (const item of response.output) this.#item(fieldsOf(item), true);
+  }
+}
+
+function usageOf(usage: Fields): Usage | undefined {
+  const { input_tokens: inputTokens, output_tokens: outputTokens } = usage;
+  if (typeof inputTokens !== 'number' || typeof outputTokens !== 'number') return undefined;
+  const input = fieldsOf(usage.input_tokens_details);
+  const { cached_tokens: cached, cache_write_tokens: written } = input;
+  const reasoning = fieldsOf(usage.output_tokens_details).reasoning_tokens;
+  return {
+    inputTokens,
+    outputTokens,
+    ...(typeof cached === 'number' && { cachedInputTokens: cached }),
+    ...(typeof written === 'number' && { cacheWriteInputTokens: written }),
+    ...(typeof reasoning === 'number' && { reasoningTokens: reasoning }),
+  };
+}

@@ -1,0 +1,28 @@
+import type { SseEvent } from './sse.ts';
+
+/** Bytes in, lines of JSON out, wherever the bytes are cut: NDJSON, one value a line. Read as `SseParser` is. */
+export class NdjsonParser {
+  readonly #decoder = new TextDecoder();
+  /** The start of a line whose end has not come yet. */
+  #line = '';
+
+  /** There is nothing between the lines. */
+  readonly stray = '';
+
+  /** The lines that end within `bytes`; empty ones are left out. */
+  push(bytes: Uint8Array): SseEvent[] {
+    const text = this.#decoder.decode(bytes, { stream: true });
+    const lines = text.split('\n');
+    lines[0] = this.#line + lines[0];
+    this.#line = lines.pop() as string;
+    return lines.flatMap((line) => (line.trim() === '' ? [] : [{ event: 'message', data: line }]));
+  }
+
+  /**
+   * Tells the parser that the stream has ended.
+   * @returns true when it ended in the middle of a line
+   */
+  end(): boolean {
+    return (this.#line + this.#decoder.decode()).trim() !== '';
+  }
+}
