@@ -43,7 +43,8 @@ export type TransportFetch = Fetch & { readonly transport: FetchTransport };
  */
 export function createFetch(options: FetchOptions = {}): TransportFetch {
   const { fetch: inner, targets = [], failures = 'auto', ...layers } = checked(options);
-  const transports = new Transports(layers, inner, providersOf(targets, inner));
+  const sending = { fetch: inner, idleMs: idleMsOf(layers.timeout) };
+  const transports = new Transports(layers, sending, providersOf(targets, sending));
   let isWarned = false;
 
   const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
@@ -60,6 +61,11 @@ export function createFetch(options: FetchOptions = {}): TransportFetch {
     }
   };
   return Object.assign(fetch as Fetch, { transport: transports });
+}
+
+/** In the middle of an answer that comes in one piece there is nothing to wait for: no shorter time is learned. */
+function idleMsOf(timeout: TransportOptions['timeout']): number {
+  return timeout === false ? Number.POSITIVE_INFINITY : (timeout?.idleMs ?? 30_000);
 }
 
 const waysToFail: readonly FailuresAs[] = ['auto', 'response', 'throw'];

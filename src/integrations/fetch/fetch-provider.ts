@@ -1,5 +1,6 @@
 import { isStreamingRefused, TransportError } from '../../core/errors.ts';
 import { onAbort, raceAbort, reasonOf } from '../../core/signals.ts';
+import { MovableTimer } from '../../core/time.ts';
 import type { Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from '../../core/types.ts';
 import { parseJson } from '../../wire/answer-text.ts';
 import { classify } from '../../wire/classify.ts';
@@ -27,6 +28,8 @@ export interface Place {
   /** Where requests are sent instead of where the client sends them. */
   readonly to?: Destination | undefined;
   readonly fetch: Fetch | undefined;
+  /** Milliseconds of silence in the middle of a body that comes in one piece. */
+  readonly idleMs: number;
 }
 
 /** One attempt: what is sent, and what its errors need. */
@@ -145,25 +148,37 @@ async function refusal(opened: Opened, attempt: Attempt): Promise<TransportError
 
 const decoder = new TextDecoder();
 
-/** The rest of a body. Ends at once when the attempt is aborted. */
+/** The rest of a body. Ends at once when the attempt is aborted, and when the body stops in the middle. */
 async function readBody(
   { bytes }: Opened,
-  { reading, failures }: Attempt,
+  { reading, failures, place }: Attempt,
   most?: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { signal } = reading;
   const stop = onAbort(signal, () => bytes.cancel());
+  let isSilent = false;
+  // Once it has begun to write JSON a server has all of it. Blanks are what it sends while it has not.
+  const silence = new MovableTimer(() => {
+    isSilent = true;
+    bytes.cancel();
+  });
   try {
-    const whole = await readWhole(bytes, most);
+    const whole = await readWhole(bytes, most, (piece) => {
+      if (piece.some((byte) => byte > blank)) silence.arm(place.idleMs);
+    });
     // A body that was let go of looks like one that has ended.
     if (signal.aborted) throw reasonOf(signal);
+    if (isSilent) throw failures.of('timeout', `stopped in the middle of its answer for ${place.idleMs} ms`);
     return whole;
   } catch (error) {
     throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
   } finally {
+    silence.stop();
     stop();
   }
 }
+
+const blank = 0x20;
 
 /** An answer in one piece: judged, and handed on as it is. */
 async function whole(opened: Opened, route: Route, attempt: Attempt): Promise<Batches> {

@@ -93,10 +93,15 @@ function opened(response: Response): Opened {
 }
 
 /** The bytes of a body, in one piece, and no more than `most` of them. */
-export async function readWhole(bytes: ByteReader, most = Number.POSITIVE_INFINITY): Promise<Uint8Array<ArrayBuffer>> {
+export async function readWhole(
+  bytes: ByteReader,
+  most = Number.POSITIVE_INFINITY,
+  came: (piece: Uint8Array) => void = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for (let piece = await bytes.read(); piece !== undefined; piece = await bytes.read()) {
+    came(piece);
     pieces.push(piece);
     size += piece.byteLength;
     if (size <= most) continue;

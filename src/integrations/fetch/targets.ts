@@ -1,7 +1,7 @@
 import { OptionsError } from '../../core/errors.ts';
 import type { Limits, Traits } from '../../core/types.ts';
 import { checkOptions } from '../../wire/provider-options.ts';
-import { FetchProvider } from './fetch-provider.ts';
+import { FetchProvider, type Place } from './fetch-provider.ts';
 
 /** One of several places that can stand in for each other: the same wire format, its own address, key and model. */
 export interface FetchTarget {
@@ -28,11 +28,11 @@ const known = ['baseURL', 'apiKey', 'model', 'headers', 'name', 'domain', 'limit
 /** The targets as providers. @throws OptionsError naming what is wrong */
 export function providersOf(
   targets: readonly FetchTarget[],
-  fetch: typeof globalThis.fetch | undefined,
+  sending: Pick<Place, 'fetch' | 'idleMs'>,
 ): readonly FetchProvider[] {
   const names = new Map<string, number>();
   return targets.map((target, index) => {
-    const provider = providerOf(target, `targets[${index}]`, fetch, (name) => {
+    const provider = providerOf(target, `targets[${index}]`, sending, (name) => {
       const count = (names.get(name) ?? 0) + 1;
       names.set(name, count);
       return count === 1 ? name : `${name}#${count}`;
@@ -44,7 +44,7 @@ export function providersOf(
 function providerOf(
   target: FetchTarget,
   path: string,
-  fetch: typeof globalThis.fetch | undefined,
+  sending: Pick<Place, 'fetch' | 'idleMs'>,
   ownName: (name: string) => string,
 ): FetchProvider {
   checkOptions(path, target, known);
@@ -70,7 +70,7 @@ function providerOf(
       model,
       headers: headersOf(headers, path),
     },
-    fetch,
+    ...sending,
   });
 }
 

@@ -1,7 +1,7 @@
 import { OptionsError, TransportError } from '../../core/errors.ts';
 import type { HealthSnapshot, Provider, Transport, TransportOptions } from '../../core/types.ts';
 import { createTransport } from '../../index.ts';
-import { FetchProvider } from './fetch-provider.ts';
+import { FetchProvider, type Place } from './fetch-provider.ts';
 import type { Incoming } from './incoming.ts';
 import { identityOf } from './outgoing.ts';
 
@@ -17,7 +17,7 @@ const mostKept = 1_000;
 /** The transports behind one fetch, seen as one. */
 export class Transports implements FetchTransport {
   readonly #layers: Layers;
-  readonly #fetch: typeof globalThis.fetch | undefined;
+  readonly #sending: Pick<Place, 'fetch' | 'idleMs'>;
   /** One that all model calls go through, when there are targets. */
   readonly #targets: Transport | undefined;
   /** The others, by where the client sends its requests, what they ask, and with which key; those used last are last. */
@@ -27,9 +27,9 @@ export class Transports implements FetchTransport {
   readonly #listenings = new Map<symbol, { readonly what: Listening; readonly stops: Map<Transport, () => void> }>();
   #isClosed = false;
 
-  constructor(layers: Layers, fetch: typeof globalThis.fetch | undefined, targets: readonly Provider[]) {
+  constructor(layers: Layers, sending: Pick<Place, 'fetch' | 'idleMs'>, targets: readonly Provider[]) {
     this.#layers = layers;
-    this.#fetch = fetch;
+    this.#sending = sending;
     const [first, ...rest] = targets;
     if (first !== undefined) this.#targets = createTransport({ ...layers, providers: [first, ...rest] });
   }
@@ -51,7 +51,7 @@ export class Transports implements FetchTransport {
     const { host } = url;
     const name = this.#newName(model === '' ? host : `${host}/${model}`);
     const kind = route?.dialect.name ?? 'fetch';
-    const provider = new FetchProvider({ name, domain: host, kind, model, fetch: this.#fetch });
+    const provider = new FetchProvider({ name, domain: host, kind, model, ...this.#sending });
     const transport = createTransport({ ...this.#layers, providers: [provider] });
     this.#own.set(key, transport);
     for (const { what, stops } of this.#listenings.values()) stops.set(transport, transport.on(...what));
