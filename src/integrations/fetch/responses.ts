@@ -43,34 +43,27 @@ export async function answered(chunks: Chunks, signal: AbortSignal | undefined):
 
 function streamed(piece: Piece, chunks: Chunks, signal: AbortSignal | undefined): Response {
   let waiting: Uint8Array | undefined = piece.bytes;
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        if (waiting !== undefined) {
-          controller.enqueue(waiting);
-          waiting = undefined;
-          return;
-        }
-        try {
-          for (;;) {
-            const next = await chunks.next();
-            if (next.done === true) return controller.close();
-            const bytes = pieceIn(next)?.bytes;
-            if (bytes !== undefined) return controller.enqueue(bytes);
-          }
-        } catch (error) {
-          // The client has had all that there is, and knows the reason in its own way.
-          if (TransportError.is(error) && error.code === 'content_filtered') return controller.close();
-          controller.error(signal?.aborted ? signal.reason : error);
-        }
-      },
-      async cancel() {
-        await chunks.return();
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return responseOf(piece.head, body);
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | void => {
+    if (waiting === undefined) return chunks.next().then(came, broke);
+    controller.enqueue(waiting);
+    waiting = undefined;
+    return undefined;
+
+    function came(next: IteratorResult<Chunk>): Promise<void> | void {
+      const bytes = pieceIn(next)?.bytes;
+      if (bytes !== undefined) return controller.enqueue(bytes);
+      return next.done === true ? controller.close() : chunks.next().then(came, broke);
+    }
+    function broke(error: unknown): void {
+      // The client has had all that there is, and knows the reason in its own way.
+      if (TransportError.is(error) && error.code === 'content_filtered') controller.close();
+      else controller.error(signal?.aborted ? signal.reason : error);
+    }
+  };
+  const cancel = async (): Promise<void> => {
+    await chunks.return();
+  };
+  return responseOf(piece.head, new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 }));
 }
 
 function pieceIn({ done, value }: IteratorResult<Chunk>): Piece | undefined {

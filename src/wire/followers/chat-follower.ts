@@ -10,6 +10,7 @@ import {
   usageOf,
 } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
+import { textAfter } from './skim.ts';
 
 /** Parts of a delta that are no answer, or are looked at by name. */
 const known: ReadonlySet<string> = new Set([
@@ -20,6 +21,9 @@ const known: ReadonlySet<string> = new Set([
   'reasoning_content',
   'reasoning_details',
 ]);
+/** What an event has in it that is more than a piece of the first choice's text. One pattern, because each look costs. */
+const more =
+  /"(?:error|tool_calls|function_call|refusal|reasoning\w*|text|usage)":\s*(?!null|""|\[\])|"finish_reason":\s*"|"index":\s*[1-9]/;
 const nothing = { text: '', toolCalls: [], reasoning: undefined };
 
 /**
@@ -58,6 +62,12 @@ export class ChatFollower extends NotingFollower {
     // In one piece it is whole, also when a server does not say why it ended.
     if (this.#reason === undefined) this.#reason = '';
     this.#open.clear();
+  }
+
+  protected textIn(data: string, event: string): string | undefined {
+    // The first one opens its choice; with several choices all are read closely.
+    const isPlain = event === 'message' && this.#open.size === 1 && !more.test(data);
+    return isPlain ? textAfter(data, 'content":"') : undefined;
   }
 
   protected finishReason(): FinishReason {

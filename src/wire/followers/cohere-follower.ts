@@ -1,6 +1,7 @@
 import type { FinishReason, Usage } from '../../core/types.ts';
 import { type Fields, fieldsOf, finishReasonOf } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
+import { textAfter } from './skim.ts';
 
 const reasons: Readonly<Record<string, FinishReason>> = {
   COMPLETE: 'stop',
@@ -63,6 +64,10 @@ export class CohereFollower extends NotingFollower {
     if (hasSomething(message.tool_calls) || hasSomething(body.tool_calls)) this.#tools = this.gives();
     if (Array.isArray(message.content)) for (const part of message.content) this.says(fieldsOf(part).text);
     this.#end(body.finish_reason, body.usage ?? body.meta, undefined);
+  }
+
+  protected textIn(data: string, event: string): string | undefined {
+    return event === 'content-delta' ? textAfter(data, 'text":"') : undefined;
   }
 
   protected finishReason(): FinishReason {

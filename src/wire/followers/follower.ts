@@ -10,6 +10,8 @@ import type { Fields } from '../openai-chat-parts.ts';
 export interface Follower {
   /** Takes an event. True when it has content. @throws TransportError what an error in it means */
   take(item: Fields, event: string): boolean;
+  /** Takes an event that is plainly nothing but a text, unparsed: most are. True when it was one; else it is to be parsed. */
+  skim(data: string, event: string): boolean;
   /** Takes an answer that came in one piece. @throws TransportError what an error in it means, or that it is no answer */
   whole(body: Fields): void;
   /** The terminal event has come. */
@@ -43,6 +45,17 @@ export abstract class NotingFollower implements Follower {
   abstract get finished(): boolean;
   /** Why the answer ended. May throw what a bad reason means. */
   protected abstract finishReason(): FinishReason;
+
+  skim(data: string, event: string): boolean {
+    const text = this.textIn(data, event);
+    if (text === undefined) return false;
+    this.itemText = text;
+    this.said = true;
+    return true;
+  }
+
+  /** The text of an event that is plainly nothing else; `undefined` for any other. */
+  protected abstract textIn(data: string, event: string): string | undefined;
 
   end(): StreamEnd {
     if (!this.finished) throw this.failures.of('truncated', 'ended its answer before it was whole');

@@ -4,7 +4,10 @@ import { partsOf } from '../google-raw.ts';
 import { usageOfGemini } from '../google-usage.ts';
 import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
+import { textAfter } from './skim.ts';
 
+/** What an event has in it that is more than a piece of the first candidate's text. One pattern, because each look costs. */
+const more = /"(?:error|finishReason|promptFeedback|functionCall|thought|message)":|"index":\s*[1-9]/;
 const nothing = { text: '', toolCalls: [], reasoning: undefined };
 
 /** Follows Gemini's generateContent. Its terminal event is the `finishReason` of each candidate, or a `blockReason`. */
@@ -45,6 +48,11 @@ export class GeminiFollower extends NotingFollower {
     // In one piece it is whole, also when it does not say why it ended.
     this.#reason ??= '';
     this.#open.clear();
+  }
+
+  protected textIn(data: string): string | undefined {
+    // The first one opens its candidate; with several candidates all are read closely.
+    return this.#open.size === 1 && !more.test(data) ? textAfter(data, 'text": "') : undefined;
   }
 
   protected finishReason(): FinishReason {

@@ -2,6 +2,7 @@ import type { FinishReason } from '../../core/types.ts';
 import { anthropicUsageOf, laterUsage, stopReasonOf } from '../anthropic-parts.ts';
 import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
+import { textAfter } from './skim.ts';
 
 /** Follows Anthropic's Messages. Its terminal event is `message_stop`. */
 export class MessagesFollower extends NotingFollower {
@@ -50,6 +51,10 @@ export class MessagesFollower extends NotingFollower {
     this.#usage = laterUsage({}, body.usage);
     this.#stopReason = body.stop_reason;
     this.#finish();
+  }
+
+  protected textIn(data: string, event: string): string | undefined {
+    return event === 'content_block_delta' && data.includes('text_delta"') ? textAfter(data, 'text":"') : undefined;
   }
 
   protected finishReason(): FinishReason {

@@ -1,6 +1,10 @@
 import type { FinishReason } from '../../core/types.ts';
 import { type Fields, fieldsOf, finishReasonOf } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
+import { textAfter } from './skim.ts';
+
+/** What a line has in it that is more than a piece of text. One pattern, because each look costs. */
+const more = /"(?:error|tool_calls|thinking|images)":|"done":\s*true/;
 
 /** Follows Ollama's chat and generate: a line of JSON each. Its terminal event is `done: true`. */
 export class OllamaFollower extends NotingFollower {
@@ -28,6 +32,10 @@ export class OllamaFollower extends NotingFollower {
     if (!('message' in body) && !('response' in body)) throw this.failures.inBand(body);
     this.take(body);
     this.#reason ??= '';
+  }
+
+  protected textIn(data: string): string | undefined {
+    return more.test(data) ? undefined : (textAfter(data, 'content":"') ?? textAfter(data, 'response":"'));
   }
 
   protected finishReason(): FinishReason {

@@ -1,6 +1,7 @@
 import type { FinishReason, Usage } from '../../core/types.ts';
 import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
+import { textAfter } from './skim.ts';
 
 const endings: ReadonlySet<string> = new Set(['response.completed', 'response.incomplete', 'response.cancelled']);
 
@@ -37,6 +38,10 @@ export class ResponsesFollower extends NotingFollower {
     this.#end(body);
     // It is made in the background, and asked for later.
     if (status === 'queued' || status === 'in_progress') this.said = true;
+  }
+
+  protected textIn(data: string, event: string): string | undefined {
+    return event === 'response.output_text.delta' ? textAfter(data, 'delta":"') : undefined;
   }
 
   protected finishReason(): FinishReason {

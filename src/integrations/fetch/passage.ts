@@ -1,0 +1,76 @@
+import type { Dialect } from '../../wire/dialect.ts';
+import { readErrorBody } from '../../wire/error-body.ts';
+import type { Failures } from '../../wire/failures.ts';
+import type { Follower } from '../../wire/followers/follower.ts';
+import { NdjsonParser } from '../../wire/ndjson.ts';
+import type { StreamEnd } from '../../wire/openai-chat-items.ts';
+import { fieldsOf } from '../../wire/openai-chat-parts.ts';
+import { type SseEvent, SseParser } from '../../wire/sse.ts';
+
+/** What a piece of the network amounts to. */
+export interface Seen {
+  readonly content: boolean;
+  readonly text: string;
+  /** Something in it ends the answer, and not well. */
+  readonly error: unknown;
+}
+
+/** Reads the events of a stream while its bytes pass. */
+export class Passage {
+  readonly follower: Follower;
+  readonly #parser: SseParser | NdjsonParser;
+  readonly #failures: Failures;
+
+  constructor(dialect: Dialect, failures: Failures) {
+    this.follower = dialect.follow(failures);
+    this.#parser = dialect.isNdjson ? new NdjsonParser() : new SseParser();
+    this.#failures = failures;
+  }
+
+  /** The terminal event has come. */
+  get isFinished(): boolean {
+    return this.follower.finished;
+  }
+
+  take(piece: Uint8Array): Seen {
+    let content = false;
+    let text = '';
+    try {
+      for (const event of this.#parser.push(piece)) {
+        if (!this.#take(event)) continue;
+        content = true;
+        text += this.follower.itemText;
+      }
+    } catch (error) {
+      return { content, text, error };
+    }
+    return { content, text, error: undefined };
+  }
+
+  /** The stream has ended. @throws TransportError when it was no whole answer */
+  end(): StreamEnd {
+    const isCut = this.#parser.end();
+    if (this.isFinished) return this.follower.end();
+    // Google breaks a stream off with a bare body between the events.
+    if (/"error"/.test(this.#parser.stray)) {
+      const { body, known } = readErrorBody(this.#parser.stray);
+      if (known && typeof body === 'object') throw this.#failures.inBand(body);
+    }
+    if (isCut) throw this.#failures.of('truncated', 'ended its stream in the middle of an event');
+    return this.follower.end();
+  }
+
+  #take({ event, data }: SseEvent): boolean {
+    if (this.follower.skim(data, event)) return true;
+    if (data === '[DONE]' || event === 'ping' || data.trim() === '') return false;
+    let item: unknown;
+    try {
+      item = JSON.parse(data);
+    } catch {
+      // Proxies put events of their own between those of the API.
+      if (event !== 'message' && event !== 'error') return false;
+      throw this.#failures.of('bad_response', 'sent an event that is not JSON');
+    }
+    return this.follower.take(fieldsOf(item), event);
+  }
+}
