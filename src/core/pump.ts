@@ -147,15 +147,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   }
 
   next(): Promise<IteratorResult<Chunk>> {
-    this.#taken = true;
-    if (this.#head < this.#queue.length) {
-      const chunk = this.#queue[this.#head] as Chunk;
-      this.#head += 1;
-      if (this.#head === this.#queue.length) this.#forget();
-      else this.#size -= sizeOf(chunk);
-      this.#pull();
-      return Promise.resolve({ done: false, value: chunk });
-    }
+    const chunk = this.take();
+    if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
     if (this.#end !== undefined) {
       const error = this.#thrown ? undefined : this.#end.error;
       this.#thrown = true;
@@ -165,6 +158,18 @@ export class Pump implements AsyncIterableIterator<Chunk> {
       this.#readers.push({ resolve, reject });
       this.#pull();
     });
+  }
+
+  /** What has come and is not read yet, without waiting; `undefined` when there is nothing. */
+  take(): Chunk | undefined {
+    this.#taken = true;
+    const chunk = this.#queue[this.#head];
+    if (chunk === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#queue.length) this.#forget();
+    else this.#size -= sizeOf(chunk);
+    this.#pull();
+    return chunk;
   }
 
   /** The reader leaves: the source is let go of at once, whatever it is waiting for. */

@@ -1,3 +1,8 @@
+/** A piece, or nothing at the end. */
+interface Read {
+  readonly value?: Uint8Array | undefined;
+}
+
 /** A body as bytes, from whichever `fetch`: a web stream, or a Node stream or generator. */
 export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
@@ -6,7 +11,7 @@ export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
  * pending read and closes the socket.
  */
 export class ByteReader {
-  readonly #read: () => Promise<Uint8Array | undefined>;
+  readonly #read: () => Promise<Read>;
   readonly #cancel: (reason: unknown) => Promise<unknown>;
   #ended = false;
   /** Given back by `peek`, taken by the next `read`. */
@@ -14,23 +19,23 @@ export class ByteReader {
 
   constructor(source: ByteSource | null | undefined) {
     if (source === null || source === undefined) {
-      this.#read = async () => undefined;
+      this.#read = async () => ({});
       this.#cancel = async () => {};
     } else if ('getReader' in source) {
       const reader = source.getReader();
-      this.#read = () => reader.read().then(bytesIn);
+      this.#read = () => reader.read();
       this.#cancel = (reason) => reader.cancel(reason);
     } else {
       const iterator = source[Symbol.asyncIterator]();
-      let release: ((end: undefined) => void) | undefined;
+      let release: ((end: Read) => void) | undefined;
       this.#read = () =>
         new Promise((resolve, reject) => {
           release = resolve;
-          iterator.next().then(({ done, value }) => resolve(done === true ? undefined : value), reject);
+          iterator.next().then(({ done, value }) => resolve(done === true ? {} : { value }), reject);
         });
       this.#cancel = async () => {
         // A generator's `return` waits for its pending `next`; nobody waits for that here.
-        release?.(undefined);
+        release?.({});
         if ('destroy' in source && typeof source.destroy === 'function') source.destroy();
         else await iterator.return?.();
       };
@@ -43,26 +48,35 @@ export class ByteReader {
   }
 
   /** The next piece, never empty; `undefined` at the end. Rejects with whatever broke the connection. */
-  async read(): Promise<Uint8Array | undefined> {
-    if (this.#kept !== undefined) {
-      const kept = this.#kept;
-      this.#kept = undefined;
-      return kept;
-    }
-    while (!this.#ended) {
-      let bytes: Uint8Array | undefined;
-      try {
-        bytes = await this.#read();
-      } catch (error) {
-        if (this.#ended) return undefined;
-        this.#ended = true;
+  read(): Promise<Uint8Array | undefined> {
+    return this.readThen(
+      (piece) => piece,
+      (error) => {
         throw error;
-      }
-      if (this.#ended) return undefined;
-      if (bytes === undefined) this.#ended = true;
-      else if (bytes.byteLength > 0) return bytes;
+      },
+    );
+  }
+
+  /** What becomes of the next piece. Sooner than to wait for `read()`: at one piece for each event every step is felt. */
+  readThen<T>(came: (piece: Uint8Array | undefined) => T, broke: (error: unknown) => T): Promise<T> {
+    const kept = this.#kept;
+    if (kept !== undefined || this.#ended) {
+      this.#kept = undefined;
+      return Promise.resolve(kept).then(came);
     }
-    return undefined;
+    return this.#read().then(
+      ({ value }) => {
+        if (this.#ended) return came(undefined);
+        if (value === undefined) this.#ended = true;
+        else if (value.byteLength === 0) return this.readThen(came, broke);
+        return came(value);
+      },
+      (error) => {
+        if (this.#ended) return came(undefined);
+        this.#ended = true;
+        return broke(error);
+      },
+    );
   }
 
   /** The next piece, which the next `read` gives again. */
@@ -113,7 +127,3 @@ export class ByteReader {
 
 /** For texts in one piece: making a decoder takes longer than decoding does. */
 const wholeText = new TextDecoder();
-
-function bytesIn({ value }: { readonly value?: Uint8Array }): Uint8Array | undefined {
-  return value;
-}

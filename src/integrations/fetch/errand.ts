@@ -15,7 +15,7 @@ export class WholeAnswer {
   }
 }
 
-/** Bytes of an answer that comes piece by piece. */
+/** The first bytes of an answer that comes piece by piece; those that follow come bare. */
 export class Piece {
   readonly head: Head;
   readonly bytes: Uint8Array;

@@ -8,9 +8,10 @@ import type { Route } from '../../wire/dialect.ts';
 import { isError, isRedirect } from '../../wire/error-shape.ts';
 import { type Failures, failuresOf } from '../../wire/failures.ts';
 import { fieldsOf } from '../../wire/openai-chat-parts.ts';
-import { type Batches, isUnstreamed, type StreamAttempt, streamAttempt } from '../../wire/stream-attempt.ts';
+import { isUnstreamed } from '../../wire/stream-attempt.ts';
 import { type Errand, errand, WholeAnswer } from './errand.ts';
-import { followed } from './followed.ts';
+import { FetchStream, Given, type Reading, type Source } from './fetch-stream.ts';
+import { Followed } from './followed.ts';
 import { handedOn } from './handed-on.ts';
 import { type Destination, type Outgoing, redirected, secretsIn, unchanged } from './outgoing.ts';
 import { type Opened, readWhole, send } from './send.ts';
@@ -38,7 +39,7 @@ export interface Attempt {
   readonly job: Errand;
   readonly context: Context;
   readonly failures: Failures;
-  readonly reading: StreamAttempt;
+  readonly reading: Reading;
   /** The credentials that it is sent with. */
   readonly secrets: () => readonly string[];
 }
@@ -71,11 +72,11 @@ export class FetchProvider implements Provider {
   }
 
   stream(_request: unknown, context: Context): AsyncIterable<Chunk> {
-    return streamAttempt(context.signal, (reading) => open(this.#place, context, reading));
+    return new FetchStream(context.signal, (reading) => open(this.#place, context, reading));
   }
 }
 
-async function open(place: Place, context: Context, reading: StreamAttempt): Promise<Batches> {
+async function open(place: Place, context: Context, reading: Reading): Promise<Source> {
   const job = context.get(errand);
   if (job === undefined) throw new TransportError('invalid_request', 'This transport belongs to a fetch: call that');
   const { incoming } = job;
@@ -97,7 +98,7 @@ async function open(place: Place, context: Context, reading: StreamAttempt): Pro
     !route.streams ||
     (!route.dialect.isNdjson &&
       (await isUnstreamed(bytes, head.headers.get('content-type') ?? '', reading.signal, failures)));
-  return isWhole ? whole(opened, route, attempt) : followed(opened, route, attempt);
+  return isWhole ? whole(opened, route, attempt) : new Followed(opened, route, attempt);
 }
 
 async function prepared({ place, job, context, failures, reading }: Attempt): Promise<Outgoing> {
@@ -181,7 +182,7 @@ async function readBody(
 const blank = 0x20;
 
 /** An answer in one piece: judged, and handed on as it is. */
-async function whole(opened: Opened, route: Route, attempt: Attempt): Promise<Batches> {
+async function whole(opened: Opened, route: Route, attempt: Attempt): Promise<Source> {
   const { place, job, failures } = attempt;
   const answer = new WholeAnswer(opened.head, await readBody(opened, attempt));
   const value = parseJson(decoder.decode(answer.bytes), failures);
@@ -200,7 +201,7 @@ async function whole(opened: Opened, route: Route, attempt: Attempt): Promise<Ba
 }
 
 /** What is no model call: asked again by status alone, and otherwise handed on, whatever it says. */
-async function plain(opened: Opened, attempt: Attempt): Promise<Batches> {
+async function plain(opened: Opened, attempt: Attempt): Promise<Source> {
   const { head } = opened;
   const { job } = attempt;
   if (isError(head.status)) {
@@ -216,16 +217,17 @@ async function plain(opened: Opened, attempt: Attempt): Promise<Batches> {
 
 const unknown = { finishReason: 'unknown', usage: undefined, model: '' } as const;
 
-async function* over(
+function over(
   value: WholeAnswer | Response,
   end: Omit<Extract<Chunk, { type: 'finish' }>, 'type'>,
   { context, reading }: Attempt,
   cost?: number,
-): Batches {
+): Source {
   reading.complete = true;
+  reading.release();
   context.received({ raw: value, ...(cost !== undefined && { cost }) });
-  yield [
+  return new Given([
     { type: 'raw', value },
     { type: 'finish', ...end },
-  ];
+  ]);
 }

@@ -4,10 +4,11 @@ import { onAbort, reasonOf } from '../../core/signals.ts';
 import type { Chunk } from '../../core/types.ts';
 import type { ByteReader } from '../../wire/bytes.ts';
 import type { Route } from '../../wire/dialect.ts';
-import { type Batches, soon } from '../../wire/stream-attempt.ts';
+import { soon } from '../../wire/stream-attempt.ts';
 import { Piece, WholeAnswer } from './errand.ts';
 import type { Attempt } from './fetch-provider.ts';
-import { Passage, type Seen } from './passage.ts';
+import type { Source } from './fetch-stream.ts';
+import { Passage } from './passage.ts';
 import { type Head, joined, type Opened } from './send.ts';
 
 /** Bytes that are held back at most while there is no content in them. */
@@ -17,59 +18,63 @@ const goodbyeMs = 5_000;
 /** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
 const drainMs = 1_000;
 
-type Batch = IteratorResult<readonly Chunk[], void>;
+type Next = IteratorResult<Chunk>;
 
 /**
  * A stream as it passes: its bytes as they came, those before the first content together with it. Ends normally only after its
- * terminal event; rejects with a `TransportError` for a clean early end, an error in it, a lost connection.
+ * terminal event; rejects with a `TransportError` for a clean early end, an error in it, a lost connection. Not a generator, which
+ * would cost as much for each piece as reading it does.
  */
-export function followed(opened: Opened, { dialect }: Route, attempt: Attempt): Batches {
-  return new Followed(opened, new Passage(dialect, attempt.failures), attempt) as unknown as Batches;
-}
-
-/** Not a generator: that would cost as much for each piece as reading it does. */
-class Followed {
+export class Followed implements Source {
   readonly #head: Head;
   readonly #bytes: ByteReader;
   readonly #passage: Passage;
   readonly #attempt: Attempt;
   readonly #stop: () => void;
+  /** Before the first content. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #isAnswered = false;
+  /** What is given next, without anything being read. */
+  #ready: Chunk[] = [];
   /** Thrown next: the client has been given the bytes of the error first. */
   #error: unknown;
   #isOver = false;
 
-  constructor({ head, bytes }: Opened, passage: Passage, attempt: Attempt) {
+  constructor({ head, bytes }: Opened, { dialect }: Route, attempt: Attempt) {
     this.#head = head;
     this.#bytes = bytes;
-    this.#passage = passage;
     this.#attempt = attempt;
+    this.#passage = new Passage(dialect, attempt.failures);
     const { reading } = attempt;
     this.#stop = onAbort(reading.signal, () => {
       if (!reading.complete) bytes.cancel();
     });
   }
 
-  next(): Promise<Batch> {
+  next(): Promise<Next> {
     // Mostly a piece of an answer is followed by another, and there is nothing to decide.
-    if (!this.#isAnswered || this.#passage.isFinished || this.#error !== undefined || this.#isOver) return this.#next();
-    return this.#bytes.read().then(this.#passes, this.#breaks);
+    const isPlain =
+      this.#isAnswered &&
+      this.#ready.length === 0 &&
+      this.#error === undefined &&
+      !this.#passage.follower.finished &&
+      !this.#isOver;
+    return isPlain ? this.#bytes.readThen(this.#passes, this.#breaks) : this.#next();
   }
 
-  async return(): Promise<Batch> {
+  leave(): void {
     this.#end();
-    return { done: true, value: undefined };
   }
 
-  readonly #passes = (piece: Uint8Array | undefined): Batch | Promise<Batch> => {
-    if (this.#attempt.reading.signal.aborted) return this.#breaks(undefined);
+  readonly #passes = (piece: Uint8Array | undefined): Next => {
+    const { signal } = this.#attempt.reading;
+    if (signal.aborted) return this.#breaks(undefined);
     if (piece === undefined) return this.#whole();
-    const seen = this.#passage.take(piece);
+    const hasContent = this.#passage.take(piece);
     // The client gets the bytes of an error too: its SDK may know what to make of them.
-    this.#error = seen.error;
-    return { done: false, value: [this.#raw(piece, seen.text, !seen.content)] };
+    this.#error = this.#passage.error;
+    return { done: false, value: rawOf(piece, piece, hasContent ? this.#passage.text : '', !hasContent) };
   };
 
   readonly #breaks = (error: unknown): never => {
@@ -78,7 +83,9 @@ class Followed {
     throw reading.signal.aborted ? reasonOf(reading.signal) : failures.thrown(error);
   };
 
-  async #next(): Promise<Batch> {
+  async #next(): Promise<Next> {
+    const ready = this.#ready.shift();
+    if (ready !== undefined) return { done: false, value: ready };
     if (this.#isOver) return { done: true, value: undefined };
     try {
       if (this.#error !== undefined) throw this.#error;
@@ -86,11 +93,13 @@ class Followed {
         const piece = await this.#read();
         if (piece === undefined) return this.#whole();
         if (this.#isAnswered) return this.#passes(piece);
-        const seen = this.#passage.take(piece);
-        if (seen.error !== undefined) throw seen.error;
+        const hasContent = this.#passage.take(piece);
+        if (this.#passage.error !== undefined) throw this.#passage.error;
         this.#held.push(piece);
         this.#heldBytes += piece.byteLength;
-        if (seen.content || this.#heldBytes > mostHeld) return { done: false, value: this.#released(seen) };
+        if (!hasContent && this.#heldBytes <= mostHeld) continue;
+        this.#release(this.#passage.text);
+        return this.#next();
       }
     } catch (error) {
       this.#end();
@@ -100,21 +109,21 @@ class Followed {
 
   async #read(): Promise<Uint8Array | undefined> {
     const { signal } = this.#attempt.reading;
-    const { isFinished } = this.#passage;
+    const { finished } = this.#passage.follower;
     try {
-      const piece = await (isFinished ? soon(this.#bytes.read(), goodbyeMs) : this.#bytes.read());
+      const piece = await (finished ? soon(this.#bytes.read(), goodbyeMs) : this.#bytes.read());
       if (signal.aborted) throw reasonOf(signal);
       return piece;
     } catch (error) {
       if (signal.aborted) throw reasonOf(signal);
       // Only the good-bye was lost.
-      if (isFinished) return undefined;
+      if (finished) return undefined;
       throw this.#attempt.failures.thrown(error);
     }
   }
 
   /** The stream has ended: with what is still held back, and the finish, unless it was none. */
-  #whole(): Batch {
+  #whole(): Next {
     const { job, place, context, reading } = this.#attempt;
     try {
       const end = this.#passage.end();
@@ -122,7 +131,9 @@ class Followed {
       if (cost !== undefined) context.received({ cost });
       reading.complete = true;
       this.#end();
-      return { done: false, value: [...this.#released(), { type: 'finish', ...end }] };
+      this.#release('');
+      this.#ready.push({ type: 'finish', ...end });
+      return { done: false, value: this.#ready.shift() as Chunk };
     } catch (error) {
       // What the model refuses to say, the client is told in the provider's own way.
       if (!this.#isAnswered && TransportError.is(error) && error.code === 'content_filtered')
@@ -132,26 +143,29 @@ class Followed {
     }
   }
 
-  #released(seen?: Seen): readonly RawChunk[] {
-    const { length } = this.#held;
-    const chunks = this.#held.map((piece, at) =>
-      this.#raw(piece, at < length - 1 ? '' : (seen?.text ?? ''), at < length - 1),
-    );
+  /** What is held back is the client's from now on. */
+  #release(text: string): void {
+    const last = this.#held.length - 1;
+    for (const [at, piece] of this.#held.entries()) {
+      const value = at === 0 && !this.#isAnswered ? new Piece(this.#head, piece) : piece;
+      this.#ready.push(at === last ? rawOf(value, piece, text, false) : rawOf(value, piece, '', true));
+    }
     this.#held = [];
     this.#isAnswered = true;
-    return chunks;
-  }
-
-  #raw(piece: Uint8Array, text: string, isQuiet: boolean): RawChunk {
-    return { type: 'raw', value: new Piece(this.#head, piece), text, size: piece.byteLength, isQuiet };
   }
 
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stop();
+    const { reading } = this.#attempt;
+    reading.release();
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.
-    if (this.#attempt.reading.complete) this.#bytes.drain(drainMs);
+    if (reading.complete) this.#bytes.drain(drainMs);
     else this.#bytes.cancel();
   }
+}
+
+function rawOf(value: Piece | Uint8Array, { byteLength: size }: Uint8Array, text: string, isQuiet: boolean): RawChunk {
+  return { type: 'raw', value, text, size, isQuiet };
 }

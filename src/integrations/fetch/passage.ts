@@ -7,17 +7,13 @@ import type { StreamEnd } from '../../wire/openai-chat-items.ts';
 import { fieldsOf } from '../../wire/openai-chat-parts.ts';
 import { type SseEvent, SseParser } from '../../wire/sse.ts';
 
-/** What a piece of the network amounts to. */
-export interface Seen {
-  readonly content: boolean;
-  readonly text: string;
-  /** Something in it ends the answer, and not well. */
-  readonly error: unknown;
-}
-
 /** Reads the events of a stream while its bytes pass. */
 export class Passage {
   readonly follower: Follower;
+  /** The text in the last piece. */
+  text = '';
+  /** What ends the answer, and not well: it was in the last piece. */
+  error: unknown;
   readonly #parser: SseParser | NdjsonParser;
   readonly #failures: Failures;
 
@@ -27,30 +23,26 @@ export class Passage {
     this.#failures = failures;
   }
 
-  /** The terminal event has come. */
-  get isFinished(): boolean {
-    return this.follower.finished;
-  }
-
-  take(piece: Uint8Array): Seen {
-    let content = false;
-    let text = '';
+  /** Takes a piece of the network. True when it has content. */
+  take(piece: Uint8Array): boolean {
+    let hasContent = false;
+    this.text = '';
     try {
       for (const event of this.#parser.push(piece)) {
         if (!this.#take(event)) continue;
-        content = true;
-        text += this.follower.itemText;
+        hasContent = true;
+        this.text += this.follower.itemText;
       }
     } catch (error) {
-      return { content, text, error };
+      this.error = error;
     }
-    return { content, text, error: undefined };
+    return hasContent;
   }
 
   /** The stream has ended. @throws TransportError when it was no whole answer */
   end(): StreamEnd {
     const isCut = this.#parser.end();
-    if (this.isFinished) return this.follower.end();
+    if (this.follower.finished) return this.follower.end();
     // Google breaks a stream off with a bare body between the events.
     if (/"error"/.test(this.#parser.stray)) {
       const { body, known } = readErrorBody(this.#parser.stray);

@@ -22,7 +22,7 @@ export function responseOf(
 }
 
 /** What is read of an answer that comes piece by piece. */
-type Chunks = Pick<Pump, 'next' | 'return'>;
+type Chunks = Pick<Pump, 'next' | 'take' | 'return'>;
 
 /**
  * The `Response` of an answered stream. It is read as its reader reads: nothing is asked of the provider that nobody wants, but for
@@ -43,22 +43,27 @@ export async function answered(chunks: Chunks, signal: AbortSignal | undefined):
 
 function streamed(piece: Piece, chunks: Chunks, signal: AbortSignal | undefined): Response {
   let waiting: Uint8Array | undefined = piece.bytes;
-  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | void => {
-    if (waiting === undefined) return chunks.next().then(came, broke);
-    controller.enqueue(waiting);
-    waiting = undefined;
-    return undefined;
-
-    function came(next: IteratorResult<Chunk>): Promise<void> | void {
-      const bytes = pieceIn(next)?.bytes;
-      if (bytes !== undefined) return controller.enqueue(bytes);
-      return next.done === true ? controller.close() : chunks.next().then(came, broke);
-    }
-    function broke(error: unknown): void {
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | undefined => {
+    const came = (next: IteratorResult<Chunk>): Promise<void> | undefined => {
+      if (next.done === true) controller.close();
+      else if (!enqueued(controller, next.value)) return chunks.next().then(came, broke);
+      return undefined;
+    };
+    const broke = (error: unknown): void => {
       // The client has had all that there is, and knows the reason in its own way.
       if (TransportError.is(error) && error.code === 'content_filtered') controller.close();
       else controller.error(signal?.aborted ? signal.reason : error);
+    };
+    // All that is there at once: to be asked for each piece would cost more than to keep them here.
+    let isMore = false;
+    if (waiting !== undefined) {
+      controller.enqueue(waiting);
+      waiting = undefined;
+      isMore = true;
     }
+    for (let chunk = chunks.take(); chunk !== undefined; chunk = chunks.take())
+      if (enqueued(controller, chunk)) isMore = true;
+    return isMore ? undefined : chunks.next().then(came, broke);
   };
   const cancel = async (): Promise<void> => {
     await chunks.return();
@@ -66,6 +71,10 @@ function streamed(piece: Piece, chunks: Chunks, signal: AbortSignal | undefined)
   return responseOf(piece.head, new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 }));
 }
 
-function pieceIn({ done, value }: IteratorResult<Chunk>): Piece | undefined {
-  return done !== true && value.type === 'raw' && value.value instanceof Piece ? value.value : undefined;
+function enqueued(controller: ReadableStreamDefaultController<Uint8Array>, chunk: Chunk): boolean {
+  const value = chunk.type === 'raw' ? chunk.value : undefined;
+  const bytes = value instanceof Piece ? value.bytes : value;
+  if (!(bytes instanceof Uint8Array)) return false;
+  controller.enqueue(bytes);
+  return true;
 }
