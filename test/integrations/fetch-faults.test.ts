@@ -1,0 +1,190 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TransportError } from '../../src/core/errors.ts';
+import { createFetch, type TransportFetch } from '../../src/integrations/fetch.ts';
+import { answerTo, type FaultChoice, type SimulatedServer, simulatedServer } from '../../src/testing/index.ts';
+import { type Client, clientsAt, type OllamaFault, ollamaServer } from './fetch-clients.ts';
+
+/** Every client that takes a fetch, over real sockets, with its own retries as they are by default. */
+
+const timeout = { firstContentMs: 400, idleMs: 400, responseMs: 400 };
+const answer = answerTo('Say something in a few words', { words: 12 });
+const names = clientsAt({ url: 'http://x', baseURL: 'http://x/v1' }, fetch).map(({ name }) => name);
+
+let server: SimulatedServer | undefined;
+let transportFetch: TransportFetch;
+
+beforeEach(() => {
+  transportFetch = createFetch({ timeout, retry: { maxWaitMs: 3_000 } });
+});
+afterEach(async () => {
+  await transportFetch.transport.close({ timeoutMs: 0 });
+  await server?.close();
+  server = undefined;
+});
+
+/** A client at a server of its own, where these things go wrong one after the other. */
+async function at(
+  name: string,
+  faults: FaultChoice[],
+  always?: FaultChoice,
+): Promise<{ client: Client; server: SimulatedServer }> {
+  const started = await simulatedServer({ words: 12, tokenMs: 2, script: faults });
+  if (always !== undefined) await started.setFault(always);
+  server = started;
+  const client = clientsAt(started, transportFetch).find((one) => one.name === name) as Client;
+  return { client, server: started };
+}
+
+/** What a promise rejects with. */
+async function failing(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    (value) => {
+      throw new Error(`expected a failure, got ${JSON.stringify(value)}`);
+    },
+    (error: Error) => error,
+  );
+}
+
+const once = 'once';
+/** What is made good, unseen, when it happens before the first content. */
+const early: readonly (readonly [FaultChoice, 'once'])[] = [
+  ['http-503', once],
+  ['stream-error-before-content', once],
+  ['error-in-200', once],
+  ['empty-200', once],
+  ['empty-answer', once],
+  ['silence-after-headers', once],
+  ['reset-before-headers', once],
+];
+/** What breaks a stream after its first content. */
+const late: readonly FaultChoice[] = [
+  'cut-reset',
+  'cut-close',
+  'cut-end',
+  'stream-error-after-content',
+  'stall',
+  'stall-comments',
+];
+
+describe.each(names)('%s', (name) => {
+  it('gets its answer, whole and in pieces', async () => {
+    const { client, server } = await at(name, []);
+    expect(await client.whole()).toBe(answer);
+    expect(await client.pieces()).toBe(answer);
+    expect(server.requests.length).toBe(2);
+    expect(server.requests[0]?.headers['x-client-request-id']).toMatch(/^[\w-]{36}$/);
+  });
+
+  it.each(early)('does not see %s', async (fault) => {
+    const { client, server } = await at(name, [fault, undefined as never, fault]);
+    expect(await client.whole()).toBe(answer);
+    expect(server.requests.length).toBe(2);
+    expect(await client.pieces()).toBe(answer);
+    expect(server.requests.length).toBe(4);
+  });
+
+  it('is asked again not before the time that was told', async () => {
+    const { client, server } = await at(name, [
+      { kind: 'status', status: 429, retryAfter: { as: 'seconds', ms: 1_000 } },
+    ]);
+    expect(await client.pieces()).toBe(answer);
+    const [first, second] = server.requests;
+    expect((second?.receivedAt ?? 0) - (first?.receivedAt ?? 0)).toBeGreaterThanOrEqual(1_000);
+    expect(server.requests.length).toBe(2);
+  });
+
+  it.each(late)('never takes a stream for whole after %s', async (fault) => {
+    const { client, server } = await at(name, [], fault);
+    let text = '';
+    const error = await failing(
+      client.pieces((piece) => {
+        text += piece;
+        return true;
+      }),
+    );
+    expect(error).toBeInstanceOf(Error);
+    expect(text).not.toBe('');
+    expect(answer.startsWith(text)).toBe(true);
+    // What was handed on is never asked for again.
+    expect(server.requests.length).toBe(1);
+    await server.requests[0]?.closed;
+  });
+
+  it('is told of an outage once, in a form after which it does not ask again', async () => {
+    const { client, server } = await at(name, [], 'do-not-retry');
+    const error = await failing(client.whole());
+    expect(server.requests.length).toBe(1);
+    if (client.obeys) expect(error).toMatchObject({ status: 503 });
+    else expect(TransportError.is(error) || TransportError.is(error.cause)).toBe(true);
+  });
+
+  it('is told of a refused key as by its provider, after one request', async () => {
+    const { client, server } = await at(name, [], 'unauthorized');
+    const error = await failing(client.whole());
+    expect(server.requests.length).toBe(1);
+    // Google says it with a 400.
+    const status =
+      (error as { status?: number; statusCode?: number }).status ?? (error as { statusCode?: number }).statusCode;
+    expect([400, 401]).toContain(status);
+    expect(`${error.message}${error.stack}`).not.toContain('sk-canary');
+  });
+
+  it('closes the socket when it is aborted', async () => {
+    const { client, server } = await at(name, [], 'stall');
+    const controller = new AbortController();
+    const reading = client.pieces(() => {
+      controller.abort();
+      return true;
+    }, controller.signal);
+    await reading.catch(() => {});
+    const record = await server.received(1);
+    expect((await record.closed).closedByClientAt).toBeDefined();
+    expect(server.requests.length).toBe(1);
+  });
+});
+
+describe('ollama', () => {
+  const asked = async (faults: OllamaFault[], ask: (client: Client) => Promise<string>) => {
+    const ollama = await ollamaServer(faults);
+    const outcome = await ask(ollama.client(transportFetch)).catch((error: Error) => error);
+    const { requests } = ollama;
+    await ollama.close();
+    return { outcome, requests, text: ollama.text };
+  };
+
+  it.each<[OllamaFault[]]>([[[]], [['http-503', 'http-503']], [['error-in-200']]])(
+    'does not see %s',
+    async (faults) => {
+      const count = faults.length + 1;
+      const unary = await asked([...faults], (client) => client.whole());
+      expect([unary.outcome, unary.requests]).toEqual([unary.text, count]);
+      const stream = await asked([...faults], (client) => client.pieces());
+      expect([stream.outcome, stream.requests]).toEqual([stream.text, count]);
+    },
+  );
+
+  it.each<[OllamaFault]>([['cut-reset'], ['cut-end'], ['error-line'], ['stall']])(
+    'never takes a stream for whole after %s',
+    async (fault) => {
+      const { outcome, requests } = await asked([fault, fault], (client) => client.pieces());
+      expect(outcome).toBeInstanceOf(Error);
+      expect(requests).toBe(1);
+    },
+  );
+
+  it('closes the socket when its stream is aborted', async () => {
+    const ollama = await ollamaServer(['stall']);
+    const { Ollama } = await import('ollama');
+    const stream = await new Ollama({ host: ollama.url, fetch: transportFetch }).chat({
+      model: 'm',
+      messages: [{ role: 'user', content: 'Hello' }],
+      stream: true,
+    });
+    await expect(async () => {
+      for await (const _ of stream) stream.abort();
+    }).rejects.toThrow();
+    while (ollama.left === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(ollama.requests).toBe(1);
+    await ollama.close();
+  });
+});
