@@ -191,18 +191,21 @@ export async function ollamaServer(faults: OllamaFault[]) {
     response.on('close', () => {
       if (!response.writableEnded) left += 1;
     });
-    if (fault === 'http-503') return response.writeHead(503).end('{"error":"busy"}');
-    if (fault === 'error-in-200') return response.end('{"error":"out of memory"}');
+    if (fault === 'http-503' || fault === 'error-in-200') {
+      response.writeHead(fault === 'http-503' ? 503 : 200).end('{"error":"out of memory"}');
+      return;
+    }
     const { stream } = JSON.parse(body) as { stream?: boolean };
     if (stream === false) {
       const message = { role: 'assistant', content: words.join('') };
-      return response.end(line({ message, done: true, done_reason: 'stop', eval_count: 3, prompt_eval_count: 5 }));
+      response.end(line({ message, done: true, done_reason: 'stop', eval_count: 3, prompt_eval_count: 5 }));
+      return;
     }
     for (const content of words.slice(0, fault === undefined ? 3 : 2)) {
       response.write(line({ message: { role: 'assistant', content }, done: false }));
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    if (fault === 'cut-reset') return void request.socket.resetAndDestroy();
+    if (fault === 'cut-reset') request.socket.resetAndDestroy();
     if (fault === 'error-line') response.write(line({ error: 'out of memory' }));
     if (fault === 'stall') return;
     if (fault === undefined)

@@ -1,38 +1,36 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Ollama } from 'ollama';
+import { describe, expect, it } from 'vitest';
 import { TransportError } from '../../src/core/errors.ts';
-import { createFetch, type TransportFetch } from '../../src/integrations/fetch.ts';
-import { answerTo, type FaultChoice, type SimulatedServer, simulatedServer } from '../../src/testing/index.ts';
+import { createFetch, type FetchOptions } from '../../src/integrations/fetch.ts';
+import { answerTo, type FaultChoice, simulatedServer } from '../../src/testing/index.ts';
 import { type Client, clientsAt, type OllamaFault, ollamaServer } from './fetch-clients.ts';
 
 /** Every client that takes a fetch, over real sockets, with its own retries as they are by default. */
 
-const timeout = { firstContentMs: 400, idleMs: 400, responseMs: 400 };
+const timeout = { firstContentMs: 600, idleMs: 600, responseMs: 600 };
 const answer = answerTo('Say something in a few words', { words: 12 });
 const names = clientsAt({ url: 'http://x', baseURL: 'http://x/v1' }, fetch).map(({ name }) => name);
 
-let server: SimulatedServer | undefined;
-let transportFetch: TransportFetch;
-
-beforeEach(() => {
-  transportFetch = createFetch({ timeout, retry: { maxWaitMs: 3_000 } });
-});
-afterEach(async () => {
-  await transportFetch.transport.close({ timeoutMs: 0 });
-  await server?.close();
-  server = undefined;
-});
+// What the AI SDK says of a model that it does not know is of no interest here.
+(globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
 
 /** A client at a server of its own, where these things go wrong one after the other. */
 async function at(
   name: string,
   faults: FaultChoice[],
-  always?: FaultChoice,
-): Promise<{ client: Client; server: SimulatedServer }> {
-  const started = await simulatedServer({ words: 12, tokenMs: 2, script: faults });
-  if (always !== undefined) await started.setFault(always);
-  server = started;
-  const client = clientsAt(started, transportFetch).find((one) => one.name === name) as Client;
-  return { client, server: started };
+  { always, ...options }: FetchOptions & { always?: FaultChoice } = {},
+) {
+  const server = await simulatedServer({ words: 12, tokenMs: 2, script: faults });
+  if (always !== undefined) await server.setFault(always);
+  const fetch = createFetch({ timeout, retry: { maxWaitMs: 3_000 }, ...options });
+  return {
+    server,
+    client: clientsAt(server, fetch).find((one) => one.name === name) as Client,
+    async [Symbol.asyncDispose]() {
+      await fetch.transport.close({ timeoutMs: 0 });
+      await server.close();
+    },
+  };
 }
 
 /** What a promise rejects with. */
@@ -66,9 +64,10 @@ const late: readonly FaultChoice[] = [
   'stall-comments',
 ];
 
-describe.each(names)('%s', (name) => {
+describe.concurrent.each(names)('%s', (name) => {
   it('gets its answer, whole and in pieces', async () => {
-    const { client, server } = await at(name, []);
+    await using place = await at(name, []);
+    const { client, server } = place;
     expect(await client.whole()).toBe(answer);
     expect(await client.pieces()).toBe(answer);
     expect(server.requests.length).toBe(2);
@@ -76,7 +75,8 @@ describe.each(names)('%s', (name) => {
   });
 
   it.each(early)('does not see %s', async (fault) => {
-    const { client, server } = await at(name, [fault, undefined as never, fault]);
+    await using place = await at(name, [fault, undefined as never, fault]);
+    const { client, server } = place;
     expect(await client.whole()).toBe(answer);
     expect(server.requests.length).toBe(2);
     expect(await client.pieces()).toBe(answer);
@@ -84,9 +84,8 @@ describe.each(names)('%s', (name) => {
   });
 
   it('is asked again not before the time that was told', async () => {
-    const { client, server } = await at(name, [
-      { kind: 'status', status: 429, retryAfter: { as: 'seconds', ms: 1_000 } },
-    ]);
+    await using place = await at(name, [{ kind: 'status', status: 429, retryAfter: { as: 'seconds', ms: 1_000 } }]);
+    const { client, server } = place;
     expect(await client.pieces()).toBe(answer);
     const [first, second] = server.requests;
     expect((second?.receivedAt ?? 0) - (first?.receivedAt ?? 0)).toBeGreaterThanOrEqual(1_000);
@@ -94,7 +93,8 @@ describe.each(names)('%s', (name) => {
   });
 
   it.each(late)('never takes a stream for whole after %s', async (fault) => {
-    const { client, server } = await at(name, [], fault);
+    await using place = await at(name, [], { always: fault });
+    const { client, server } = place;
     let text = '';
     const error = await failing(
       client.pieces((piece) => {
@@ -111,7 +111,8 @@ describe.each(names)('%s', (name) => {
   });
 
   it('is told of an outage once, in a form after which it does not ask again', async () => {
-    const { client, server } = await at(name, [], 'do-not-retry');
+    await using place = await at(name, [], { always: 'http-503', retry: false });
+    const { client, server } = place;
     const error = await failing(client.whole());
     expect(server.requests.length).toBe(1);
     if (client.obeys) expect(error).toMatchObject({ status: 503 });
@@ -119,7 +120,8 @@ describe.each(names)('%s', (name) => {
   });
 
   it('is told of a refused key as by its provider, after one request', async () => {
-    const { client, server } = await at(name, [], 'unauthorized');
+    await using place = await at(name, [], { always: 'unauthorized' });
+    const { client, server } = place;
     const error = await failing(client.whole());
     expect(server.requests.length).toBe(1);
     // Google says it with a 400.
@@ -130,7 +132,8 @@ describe.each(names)('%s', (name) => {
   });
 
   it('closes the socket when it is aborted', async () => {
-    const { client, server } = await at(name, [], 'stall');
+    await using place = await at(name, [], { always: 'stall' });
+    const { client, server } = place;
     const controller = new AbortController();
     const reading = client.pieces(() => {
       controller.abort();
@@ -143,11 +146,13 @@ describe.each(names)('%s', (name) => {
   });
 });
 
-describe('ollama', () => {
+describe.concurrent('ollama', () => {
   const asked = async (faults: OllamaFault[], ask: (client: Client) => Promise<string>) => {
     const ollama = await ollamaServer(faults);
-    const outcome = await ask(ollama.client(transportFetch)).catch((error: Error) => error);
+    const fetch = createFetch({ timeout });
+    const outcome = await ask(ollama.client(fetch)).catch((error: Error) => error);
     const { requests } = ollama;
+    await fetch.transport.close({ timeoutMs: 0 });
     await ollama.close();
     return { outcome, requests, text: ollama.text };
   };
@@ -174,8 +179,8 @@ describe('ollama', () => {
 
   it('closes the socket when its stream is aborted', async () => {
     const ollama = await ollamaServer(['stall']);
-    const { Ollama } = await import('ollama');
-    const stream = await new Ollama({ host: ollama.url, fetch: transportFetch }).chat({
+    const fetch = createFetch();
+    const stream = await new Ollama({ host: ollama.url, fetch }).chat({
       model: 'm',
       messages: [{ role: 'user', content: 'Hello' }],
       stream: true,
@@ -185,6 +190,7 @@ describe('ollama', () => {
     }).rejects.toThrow();
     while (ollama.left === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(ollama.requests).toBe(1);
+    await fetch.transport.close({ timeoutMs: 0 });
     await ollama.close();
   });
 });
