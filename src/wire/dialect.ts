@@ -97,9 +97,10 @@ export function routeOf(pathname: string, body: Fields): Route | undefined {
     const { groups } = pattern.exec(pathname) ?? {};
     if (groups === undefined) continue;
     const { tail = '', version = '', deployment, method } = groups;
-    const model = groups.model ?? deployment?.slice('/deployments/'.length) ?? body.model;
-    // Nobody but a model's API is asked without one; Threads have messages too.
-    if (typeof model !== 'string' || model === '') return undefined;
+    const named = groups.model ?? deployment?.slice('/deployments/'.length) ?? body.model;
+    const model = typeof named === 'string' ? named : '';
+    // OpenRouter has a model for those who name none. Elsewhere that is another API: Threads have messages, and applications a chat.
+    if (model === '' && dialect.name !== 'chat') return undefined;
     return {
       dialect,
       model: safelyDecoded(model),

@@ -52,7 +52,8 @@ export class GeminiFollower extends NotingFollower {
 
   protected textIn(data: string): string | undefined {
     // The first one opens its candidate; with several candidates all are read closely.
-    return this.#open.size === 1 && !more.test(data) ? textAfter(data, 'text": "') : undefined;
+    if (this.#open.size !== 1 || more.test(data)) return undefined;
+    return textAfter(data, 'text": "') ?? textAfter(data, 'text":"');
   }
 
   protected finishReason(): FinishReason {
