@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -201,9 +202,10 @@ describe('bytes', () => {
     let written = 0;
     answers.set('slow', async (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const left = once(response, 'close');
       while (!response.destroyed && written < 64 * 1024 * 1024) {
         written += event.length;
-        if (!response.write(event)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+        if (!response.write(event)) await Promise.race([once(response, 'drain'), left]);
       }
       response.end();
     });

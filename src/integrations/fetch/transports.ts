@@ -1,4 +1,5 @@
 import { OptionsError, TransportError } from '../../core/errors.ts';
+import { now } from '../../core/time.ts';
 import type { HealthSnapshot, Provider, Transport, TransportOptions } from '../../core/types.ts';
 import { createTransport } from '../../index.ts';
 import { FetchProvider, type Place } from './fetch-provider.ts';
@@ -20,8 +21,8 @@ export class Transports implements FetchTransport {
   readonly #sending: Pick<Place, 'fetch' | 'idleMs'>;
   /** One that all model calls go through, when there are targets. */
   readonly #targets: Transport | undefined;
-  /** The others, by where the client sends its requests, what they ask, and with which key; those used last are last. */
-  readonly #own = new Map<string, Transport>();
+  /** The others, by where the client sends its requests, what they ask, and with which key. */
+  readonly #own = new Map<string, { readonly transport: Transport; usedAt: number }>();
   /** How many of a name there have been: another key is another provider. */
   readonly #names = new Map<string, number>();
   readonly #listenings = new Map<symbol, { readonly what: Listening; readonly stops: Map<Transport, () => void> }>();
@@ -44,16 +45,15 @@ export class Transports implements FetchTransport {
     const key = `${url.origin}\n${model}\n${route?.dialect.name}\n${identityOf(incoming)}`;
     const known = this.#own.get(key);
     if (known !== undefined) {
-      this.#own.delete(key);
-      this.#own.set(key, known);
-      return known;
+      known.usedAt = now();
+      return known.transport;
     }
     const { host } = url;
     const name = this.#newName(model === '' ? host : `${host}/${model}`);
     const kind = route?.dialect.name ?? 'fetch';
     const provider = new FetchProvider({ name, domain: host, kind, model, ...this.#sending });
     const transport = createTransport({ ...this.#layers, providers: [provider] });
-    this.#own.set(key, transport);
+    this.#own.set(key, { transport, usedAt: now() });
     for (const { what, stops } of this.#listenings.values()) stops.set(transport, transport.on(...what));
     this.#forgetSome();
     return transport;
@@ -92,7 +92,10 @@ export class Transports implements FetchTransport {
   }
 
   #all(): Transport[] {
-    return [...(this.#targets === undefined ? [] : [this.#targets]), ...this.#own.values()];
+    return [
+      ...(this.#targets === undefined ? [] : [this.#targets]),
+      ...[...this.#own.values()].map(({ transport }) => transport),
+    ];
   }
 
   #newName(name: string): string {
@@ -103,12 +106,14 @@ export class Transports implements FetchTransport {
 
   /** Tokens that are renewed, and models that come and go, must not add up for ever. */
   #forgetSome(): void {
-    for (const [key, transport] of this.#own) {
-      if (this.#own.size <= mostKept) return;
+    if (this.#own.size <= mostKept) return;
+    const longestAgo = [...this.#own].toSorted(([, one], [, other]) => one.usedAt - other.usedAt);
+    for (const [key, { transport }] of longestAgo) {
       if (transport.health().some(({ inFlight, queued }) => inFlight > 0 || queued > 0)) continue;
       this.#own.delete(key);
       for (const { stops } of this.#listenings.values()) stops.delete(transport);
       void transport.close({ timeoutMs: 0 });
+      return;
     }
   }
 }
