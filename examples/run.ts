@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { simulatedServer } from 'llm-transport/testing';
 
 /** The folders whose files are examples that run by themselves, and end by themselves. */
-const folders = ['', 'guides/', 'layers/', 'strategies/'];
+const folders = ['', 'guides/', 'integrations/', 'layers/', 'strategies/'];
 
 const names = folders.flatMap((folder) =>
   readdirSync(`${import.meta.dirname}/${folder}`)

@@ -48,6 +48,7 @@ export class ResponsesFollower extends NotingFollower {
     const { status, incomplete_details: details } = this.#response ?? {};
     const { reason } = fieldsOf(details);
     if (reason === 'content_filter') return 'content_filter';
+    if (status === 'queued' || status === 'in_progress') return 'unknown';
     if (status === 'incomplete') return reason === 'max_output_tokens' ? 'length' : 'unknown';
     return this.#tools ? 'tool_calls' : 'stop';
   }
