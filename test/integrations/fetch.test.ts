@@ -259,6 +259,33 @@ describe('a key', () => {
   });
 });
 
+describe('a stream that breaks after its first content', () => {
+  it.each([
+    ['{"error":{"code":"server_overloaded","message":"Full"}}', 'overloaded'],
+    ['{"choices":', 'bad_response'],
+  ])('hands %s on, and ends in what it means', async (data, code) => {
+    const content = 'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n';
+    const server = await answering((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(content);
+      setTimeout(() => response.write(`data: ${data}\n\n`), 20);
+    });
+    const body = JSON.stringify({ model, messages, stream: true });
+    const response = await fetchWith()(`${server.baseURL}/chat/completions`, { method: 'POST', body });
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const piece of response.body ?? []) seen.push(Buffer.from(piece).toString());
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: 'stream_interrupted',
+      cause: { code },
+      partial: { text: 'Hi' },
+    });
+    expect(seen.join('')).toBe(`${content}data: ${data}\n\n`);
+    while (server.closedEarly === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await server.close();
+  });
+});
+
 describe('what is no model call', () => {
   it('is asked again by status, and handed on whatever it says', async () => {
     let count = 0;
