@@ -26,6 +26,7 @@ import {
   simulatedServer,
   tokensOf,
 } from '../src/testing/index.ts';
+import { observedFetch } from './docs-observed-fetch.ts';
 import { observedSimulations } from './docs-observed-simulations.ts';
 import { Told } from './docs-told.ts';
 
@@ -138,6 +139,7 @@ export const observed: Readonly<Record<string, () => unknown>> = {
     ),
   ),
 
+  ...observedFetch,
   ...observedSimulations,
 
   'TransportOptions.route': async () => {
