@@ -3,8 +3,8 @@ import { readErrorBody } from '../../wire/error-body.ts';
 import type { Failures } from '../../wire/failures.ts';
 import type { Follower } from '../../wire/followers/follower.ts';
 import { NdjsonParser } from '../../wire/ndjson.ts';
-import type { StreamEnd } from '../../wire/openai-chat-items.ts';
 import { fieldsOf } from '../../wire/openai-chat-parts.ts';
+import type { StreamEnd } from '../../wire/sdk-items.ts';
 import { type SseEvent, SseParser } from '../../wire/sse.ts';
 
 /** Reads the events of a stream while its bytes pass. */

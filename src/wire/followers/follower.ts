@@ -1,7 +1,7 @@
 import type { FinishReason, Usage } from '../../core/types.ts';
 import type { Failures } from '../failures.ts';
-import type { StreamEnd } from '../openai-chat-items.ts';
 import type { Fields } from '../openai-chat-parts.ts';
+import type { StreamEnd } from '../sdk-items.ts';
 
 /**
  * Follows an answer that passes by untouched, as parsed events or in one piece: knows content from preamble, an end from a break, and
