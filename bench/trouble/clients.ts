@@ -1,8 +1,10 @@
 /** Three ways to make the same calls with the same SDKs. */
 
 import { createTransport, lowestLatency, type Provider } from '../../src/index.ts';
+import { pause } from '../../src/testing/pause.ts';
 import type { Call } from './load.ts';
 import { type Ask, type Place, providerAt, sdkAt } from './sdks.ts';
+import { Slots } from './slots.ts';
 import type { Trouble } from './trouble.ts';
 
 /** One of the ways. */
@@ -61,6 +63,7 @@ function handWrittenLoop(places: Place[], { loop }: Trouble): Client {
           if (signal.aborted || count >= retries || !isWorthRetrying(error)) throw error;
         }
         await pause(Math.random() * Math.min(longestBackOffMs, firstBackOffMs * 2 ** count), signal);
+        signal.throwIfAborted();
       }
     },
     close: async () => {},
@@ -92,54 +95,4 @@ function transport(places: Place[], { route }: Trouble): Client {
     },
     close: () => llm.close({ timeoutMs: 0 }),
   };
-}
-
-/** So many at once; the others wait, first come, first served. */
-class Slots {
-  #free: number;
-  readonly #line: (() => void)[] = [];
-
-  constructor(free: number) {
-    this.#free = free;
-  }
-
-  async take(signal: AbortSignal): Promise<void> {
-    if (this.#free > 0) this.#free -= 1;
-    else await this.#turn(signal);
-  }
-
-  give(): void {
-    const next = this.#line.shift();
-    if (next === undefined) this.#free += 1;
-    else next();
-  }
-
-  #turn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#line.splice(this.#line.indexOf(enter), 1);
-        reject(signal.reason);
-      };
-      const enter = (): void => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener('abort', leave);
-      this.#line.push(enter);
-    });
-  }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
-      if (signal.aborted) reject(signal.reason);
-      else resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener('abort', finish);
-  });
 }

@@ -1,6 +1,8 @@
 /** Which calls are made, and what became of each. */
 
+import { exponential } from '../../src/testing/distributions.ts';
 import { answerTo, randomFrom } from '../../src/testing/index.ts';
+import { pause } from '../../src/testing/pause.ts';
 import type { Client } from './clients.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -29,7 +31,7 @@ export function callsOf({ spanMs, perSecond, deadlineMs, interactive }: Trouble,
   const random = randomFrom(seed);
   const calls: Call[] = [];
   const add = (fromMs: number, toMs: number, rate: number): void => {
-    const gapMs = (): number => (-Math.log(1 - random()) * 1_000) / rate;
+    const gapMs = (): number => exponential(random, 1_000 / rate);
     for (let arrivesMs = fromMs + gapMs(); arrivesMs < toMs; arrivesMs += gapMs()) {
       const isInteractive = interactive !== undefined && random() < interactive.ratio;
       calls.push({
@@ -106,17 +108,4 @@ async function make(call: Call, client: Client, place: { words: number; over: Ab
   clearTimeout(timer);
   place.over.removeEventListener('abort', leave);
   return { call, outcome, firstContentMs };
-}
-
-/** Waits, less when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, Math.max(0, ms));
-    signal.addEventListener('abort', finish);
-  });
 }

@@ -1,6 +1,6 @@
 /** What the command line asks for. */
 
-import { parseArgs } from 'node:util';
+import { valuesOf, wholeNumber } from './command-line.ts';
 
 export interface Options {
   readonly help: boolean;
@@ -22,17 +22,10 @@ export const help = `The transport in trouble over real sockets, beside the bare
 
 /** @throws TypeError when there is something that is no option, RangeError when there would be nothing to do. */
 export function readOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    allowNegative: true,
-    options: {
-      help: { type: 'boolean', short: 'h', default: false },
-      row: { type: 'string', multiple: true, default: [] },
-      rounds: { type: 'string', default: '1' },
-      write: { type: 'boolean', default: true },
-    },
+  const { help, row, rounds, write } = valuesOf(args, {
+    row: { type: 'string', multiple: true, default: [] },
+    rounds: { type: 'string', default: '1' },
+    write: { type: 'boolean', default: true },
   });
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError('--rounds expects a whole number above 0');
-  return { help: values.help, rows: values.row, rounds, write: values.write && values.row.length === 0 };
+  return { help, rows: row, rounds: wholeNumber('rounds', rounds, 1), write: write && row.length === 0 };
 }

@@ -1,5 +1,6 @@
 /** The simulated servers of one row, in a process of their own: so many for each client, with the same troubles at the same time. */
 
+import { logNormal } from '../../src/testing/distributions.ts';
 import { type SimulatedServer, simulatedServer } from '../../src/testing/index.ts';
 import type { FromServers, ToServers } from './servers.ts';
 import type { ServerPlan, Trouble } from './trouble.ts';
@@ -19,16 +20,11 @@ function start(plan: ServerPlan, { spanMs }: Trouble): Promise<SimulatedServer> 
   };
   return simulatedServer({
     words,
-    firstTokenMs: (random) => slow() * firstContentMs * Math.exp(sigma * normal(random)),
+    firstTokenMs: (random) => slow() * logNormal(random, firstContentMs, sigma),
     tokenMs: () => slow() * tokenMs,
     ...(places !== undefined && { limits: { concurrency: places, headers: false } }),
     ...(bad !== undefined && 'fault' in bad && { schedule: [{ fromMs, toMs, fault: bad.fault }] }),
   });
-}
-
-/** Source: Box and Muller, "A Note on the Generation of Random Normal Deviates" (1958). */
-function normal(random: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
 const tell = (message: FromServers): void => void process.send?.(message);

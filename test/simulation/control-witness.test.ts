@@ -3,12 +3,11 @@ import { Admission } from '../../src/control/admission.ts';
 import { HedgeThrottle } from '../../src/control/hedge-throttle.ts';
 import { RateBuckets } from '../../src/control/rate-buckets.ts';
 import { RetryQuota } from '../../src/control/retry-quota.ts';
-import { createContext } from '../../src/core/context.ts';
-import { Events } from '../../src/core/events.ts';
 import { LedgerLine } from '../../src/core/ledger.ts';
 import { createTransport } from '../../src/index.ts';
 import { type Waiter, WaitingLine } from '../../src/middleware/rate-limit/waiting-line.ts';
 import { simulate } from '../../src/testing/index.ts';
+import { aCall } from '../unit/core/support.ts';
 import { ControlWitness } from './support/control-witness.ts';
 
 let witness: ControlWitness;
@@ -22,16 +21,7 @@ const used = { inputTokens: 12, outputTokens: 25 };
 
 /** A line of the ledger. */
 function line(): LedgerLine {
-  const call = {
-    transactionId: 't',
-    priority: 'default',
-    startedAt: 0,
-    attempts: [],
-    events: new Events(),
-    lastAttempt: 0,
-  };
-  const context = createContext(call as never, { signal: new AbortController().signal });
-  return new LedgerLine({ name: 'a', model: 'm' } as never, { prompt: '' }, context);
+  return new LedgerLine({ name: 'a', model: 'm' } as never, { prompt: '' }, aCall().context);
 }
 
 /** A line with one slot, and a task in it. */

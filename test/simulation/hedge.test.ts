@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TransportOptions } from '../../src/core/types.ts';
+import { logNormal } from '../../src/testing/distributions.ts';
 import { simulated } from '../../src/testing/index.ts';
 import { advance, chance, finish, requestsAt, transport, virtualTime, watch } from '../unit/middleware/support.ts';
 
@@ -9,10 +10,7 @@ virtualTime();
 const stragglers = (random: () => number): number => (400 + 400 * random()) * (random() < 0.02 ? 10 : 1);
 
 /** The same with times that are log-normal, about 600 ms. */
-const logNormalStragglers = (random: () => number): number => {
-  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return 600 * Math.exp(0.35 * normal) * (random() < 0.02 ? 10 : 1);
-};
+const logNormalStragglers = (random: () => number): number => logNormal(random, 600, 0.35) * (random() < 0.02 ? 10 : 1);
 
 /** Two providers with stragglers, ten calls a second for a while: how long the calls waited, sorted, and the requests they took. */
 async function load(seed: number, hedge: TransportOptions['hedge'], calls = 600, firstTokenMs = stragglers) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Completion, Strategy } from '../../src/core/types.ts';
 import { leastBusy, lowestLatency, roundRobin } from '../../src/index.ts';
+import { exponential, logNormal } from '../../src/testing/distributions.ts';
 import { randomFrom, type SimulatedOptions, type SimulatedProvider, simulated } from '../../src/testing/index.ts';
 import { advance, chance, finish, requestsAt, transport, virtualTime, watch } from '../unit/middleware/support.ts';
 
@@ -10,10 +11,8 @@ const callsASecond = 12;
 const names = ['a', 'b', 'c', 'd'] as const;
 
 /** Log-normal milliseconds around 600, as first tokens come. */
-const firstTokenMs = (times: number) => (random: () => number) => {
-  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.min(600 * times * Math.exp(0.5 * normal), 120_000);
-};
+const firstTokenMs = (times: number) => (random: () => number) =>
+  Math.min(logNormal(random, 600 * times, 0.5), 120_000);
 
 /** Four providers, one of them as told, under a steady load; what became of the calls, and the share of that one. */
 async function load(route: Strategy, bad: SimulatedOptions, seed: number, forMs = 60_000) {
@@ -26,7 +25,7 @@ async function load(route: Strategy, bad: SimulatedOptions, seed: number, forMs 
   const calls: ReturnType<typeof watch<Completion>>[] = [];
   for (let at = 0; at < forMs; ) {
     calls.push(watch(llm.complete({ prompt: `Hello ${calls.length}` })));
-    const pause = (-Math.log(1 - random()) * 1_000) / callsASecond;
+    const pause = exponential(random, 1_000 / callsASecond);
     at += pause;
     await advance(pause);
   }

@@ -1,16 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { logNormal } from '../../src/testing/distributions.ts';
 import { type SimulatedOptions, simulated } from '../../src/testing/index.ts';
 import { advance, chance, finish, settled, transport, virtualTime, watch } from '../unit/middleware/support.ts';
 
 virtualTime();
-
-/** Log-normal milliseconds. */
-const logNormal =
-  (medianMs: number, sigma: number) =>
-  (random: () => number): number => {
-    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    return medianMs * Math.exp(sigma * normal);
-  };
 
 /** With another at hand, who is given up soon; and nobody is asked in its place. */
 const options = { retry: false, circuitBreaker: false } as const;
@@ -37,7 +30,7 @@ describe('a provider whose first content takes log-normal times', () => {
     'is given up too early by at most three attempts of a thousand, ten thousand calls with a spread of %s',
     async (sigma) => {
       const calls = 10_000;
-      const late = await givenUp(logNormal(1_500, sigma), calls, 1);
+      const late = await givenUp((random) => logNormal(random, 1_500, sigma), calls, 1);
       expect(late / calls).toBeLessThanOrEqual(0.003);
     },
   );
@@ -54,7 +47,7 @@ describe('a provider whose first content takes log-normal times', () => {
           name: 'a',
           seed,
           words: 1,
-          firstTokenMs: (random) => logNormal(medianMs, sigma)(random),
+          firstTokenMs: (random) => logNormal(random, medianMs, sigma),
         });
         const llm = transport({ providers: [a, idle()], ...options });
         for (let call = 0; call < 60; call += 1) await settled(llm.complete({ prompt: 'Hello' }));

@@ -1,5 +1,6 @@
 /** What the transport is compared with: what applications write around a provider when they have none. */
 
+import { Slots } from '../../../bench/trouble/slots.ts';
 import {
   type Attempt,
   type CallOptions,
@@ -8,6 +9,7 @@ import {
   TransportError,
 } from '../../../src/index.ts';
 import type { SimulatedClient, VirtualProvider } from '../../../src/testing/index.ts';
+import { pause } from '../../../src/testing/pause.ts';
 
 /** How a plain client is set up. */
 export interface PlainOptions {
@@ -21,6 +23,9 @@ export interface PlainOptions {
 
 /** What says that there were too many at once. */
 const isLoss: ReadonlySet<string> = new Set(['rate_limited', 'overloaded', 'timeout']);
+/** Of those that learn how many: at first, and at most. */
+const firstAtOnce = 20;
+const mostAtOnce = 200;
 /** The longest `Retry-After` that is kept, as the SDKs of OpenAI and Anthropic have it; a longer one is taken for none. */
 const longestRetryAfterMs = 60_000;
 
@@ -30,7 +35,8 @@ const longestRetryAfterMs = 60_000;
  */
 export class PlainClient implements SimulatedClient {
   readonly #providers: readonly VirtualProvider[];
-  readonly #gates: readonly Gate[];
+  readonly #slots: readonly Slots[];
+  readonly #learns: boolean;
   readonly #retries: number;
   readonly #firstContentMs: number;
   #turn = 0;
@@ -38,7 +44,8 @@ export class PlainClient implements SimulatedClient {
   constructor(providers: readonly VirtualProvider[], options: PlainOptions = {}) {
     const { concurrency = Number.POSITIVE_INFINITY, retries = 2, firstContentMs = Number.POSITIVE_INFINITY } = options;
     this.#providers = providers;
-    this.#gates = providers.map(() => (concurrency === 'aimd' ? new Gate(20, true) : new Gate(concurrency, false)));
+    this.#learns = concurrency === 'aimd';
+    this.#slots = providers.map(() => new Slots(concurrency === 'aimd' ? firstAtOnce : concurrency));
     this.#retries = retries;
     this.#firstContentMs = firstContentMs;
   }
@@ -60,7 +67,8 @@ export class PlainClient implements SimulatedClient {
             throw new TransportError(error.code, error.message, { attempts, retryAfterMs: error.retryAfterMs });
           const { retryAfterMs = Number.POSITIVE_INFINITY } = error;
           const backOffMs = Math.min(500 * 2 ** count, 8_000) * (1 - Math.random() / 4);
-          await wait(retryAfterMs <= longestRetryAfterMs ? retryAfterMs : backOffMs, controller.signal);
+          await pause(retryAfterMs <= longestRetryAfterMs ? retryAfterMs : backOffMs, controller.signal);
+          controller.signal.throwIfAborted();
         }
       }
     } finally {
@@ -70,9 +78,9 @@ export class PlainClient implements SimulatedClient {
 
   async #attempt(at: number, request: CompletionRequest, call: PlainCall): Promise<string> {
     const provider = this.#providers[at] as VirtualProvider;
-    const gate = this.#gates[at] as Gate;
+    const slots = this.#slots[at] as Slots;
     const from = performance.now();
-    await gate.enter(call.signal);
+    await slots.take(call.signal);
     const sentAt = performance.now();
     const controller = new AbortController();
     const abort = (): void => controller.abort(call.signal.reason);
@@ -90,6 +98,10 @@ export class PlainClient implements SimulatedClient {
         providerRequestId: undefined,
       });
     };
+    const leave = (ok: boolean | undefined): void => {
+      if (this.#learns) learn(slots, ok);
+      slots.give();
+    };
     try {
       let text = '';
       const context = plainContext(call, controller.signal);
@@ -98,12 +110,12 @@ export class PlainClient implements SimulatedClient {
         firstContentMs ??= performance.now() - sentAt;
         if (chunk.type === 'text') text += chunk.text;
       }
-      gate.leave(true);
+      leave(true);
       line('ok');
       return text;
     } catch (error) {
       const { code } = error as TransportError;
-      gate.leave(isLoss.has(code) ? false : undefined);
+      leave(isLoss.has(code) ? false : undefined);
       line(code);
       throw error;
     } finally {
@@ -133,60 +145,8 @@ function plainContext({ transactionId, attempts }: PlainCall, signal: AbortSigna
   return context;
 }
 
-/**
- * So many at once; who comes later waits. With `learns`: one more for each success while half of them are in use, a tenth less for each
- * loss. Source: Netflix concurrency-limits, `AIMDLimit`: 20 at first, 200 at most.
- */
-class Gate {
-  #window: number;
-  readonly #learns: boolean;
-  #inFlight = 0;
-  readonly #line: (() => void)[] = [];
-
-  constructor(window: number, learns: boolean) {
-    this.#window = window;
-    this.#learns = learns;
-  }
-
-  async enter(signal: AbortSignal): Promise<void> {
-    if (this.#inFlight >= Math.floor(this.#window)) await this.#turn(signal);
-    else this.#inFlight += 1;
-  }
-
-  leave(ok: boolean | undefined): void {
-    if (this.#learns && ok === true && 2 * this.#inFlight >= this.#window)
-      this.#window = Math.min(200, this.#window + 1);
-    if (this.#learns && ok === false) this.#window = Math.max(1, this.#window * 0.9);
-    this.#inFlight -= 1;
-    while (this.#line.length > 0 && this.#inFlight < Math.floor(this.#window)) this.#line.shift()?.();
-  }
-
-  #turn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#line.splice(this.#line.indexOf(enter), 1);
-        reject(signal.reason);
-      };
-      const enter = (): void => {
-        signal.removeEventListener('abort', leave);
-        this.#inFlight += 1;
-        resolve();
-      };
-      signal.addEventListener('abort', leave);
-      this.#line.push(enter);
-    });
-  }
-}
-
-function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
-      if (signal.aborted) reject(signal.reason);
-      else resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener('abort', finish);
-  });
+/** One more at once for each success while half of them are in use, a tenth less for each loss. Source: Netflix concurrency-limits, `AIMDLimit`. */
+function learn(slots: Slots, ok: boolean | undefined): void {
+  if (ok === true && 2 * slots.taken >= slots.limit) slots.limit = Math.min(mostAtOnce, slots.limit + 1);
+  if (ok === false) slots.limit = Math.max(1, slots.limit * 0.9);
 }

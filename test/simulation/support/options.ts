@@ -1,6 +1,6 @@
 /** What the command line asks for. */
 
-import { parseArgs } from 'node:util';
+import { valuesOf, wholeNumber } from '../../../bench/trouble/command-line.ts';
 
 export interface Options {
   readonly help: boolean;
@@ -25,28 +25,20 @@ export const help = `The transport in trouble, in virtual time, beside what appl
   npm run simulate -- --seeds 2 --no-baselines    sooner
 `;
 
-/** @throws TypeError when there is something that is no option. */
+/** @throws TypeError when there is something that is no option, RangeError when a number is none. */
 export function readOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    allowNegative: true,
-    options: {
-      help: { type: 'boolean', short: 'h', default: false },
-      scenario: { type: 'string', multiple: true, default: [] },
-      seed: { type: 'string' },
-      seeds: { type: 'string' },
-      baselines: { type: 'boolean', default: true },
-      write: { type: 'boolean', default: false },
-    },
+  const { help, scenario, seed, seeds, baselines, write } = valuesOf(args, {
+    scenario: { type: 'string', multiple: true, default: [] },
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    baselines: { type: 'boolean', default: true },
+    write: { type: 'boolean', default: false },
   });
-  const whole = (text: string | undefined): number | undefined => {
-    if (text === undefined) return undefined;
-    const number = Number(text);
-    if (!Number.isInteger(number) || number < 0) throw new TypeError(`${text} is no whole number`);
-    return number;
-  };
-  const { help, scenario, baselines, write } = values;
-  if (write && (scenario.length > 0 || values.seed !== undefined || !baselines))
+  if (write && (scenario.length > 0 || seed !== undefined || !baselines))
     throw new TypeError('--write is for all scenarios');
-  return { help, scenarios: scenario, seed: whole(values.seed), seeds: whole(values.seeds), baselines, write };
+  return {
+    ...{ help, scenarios: scenario, baselines, write },
+    seed: seed === undefined ? undefined : wholeNumber('seed', seed),
+    seeds: seeds === undefined ? undefined : wholeNumber('seeds', seeds),
+  };
 }
