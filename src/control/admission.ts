@@ -195,9 +195,9 @@ export class Admission {
     return Math.min(longestParkMs, firstParkMs * 2 ** (this.#refusals - 1)) * (0.75 + random / 2);
   }
 
-  /** It is back after an outage. */
-  restart(atMs: number): void {
-    this.#window.restart(atMs);
+  /** It is back after an outage. @param inFlight attempts under way still. */
+  restart(atMs: number, inFlight = 0): void {
+    this.#window.restart(atMs, inFlight);
   }
 
   /** Nobody knows how long the first answer takes; the longer it has taken, the longer it may. */

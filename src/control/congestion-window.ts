@@ -146,13 +146,16 @@ export class CongestionWindow {
     return this.#cutAt >= sentAtMs;
   }
 
-  /** The provider is back after an outage: from a few attempts quickly up to the last size that was good. */
-  restart(atMs: number): void {
+  /**
+   * The provider is back after an outage: from a few attempts quickly up to the last size that was good.
+   * @param inFlight attempts under way still.
+   */
+  restart(atMs: number, inFlight = 0): void {
     const good = this.#plateau === Number.POSITIVE_INFINITY ? this.#window : Math.max(this.#window, this.#plateau);
     this.#plateau = good;
     this.#cutAt = atMs;
     this.#trial = undefined;
-    this.#begin(Math.min(restartAt, this.#window), good * keepRatio, atMs);
+    this.#begin(Math.min(inFlight + restartAt, this.#window), good * keepRatio, atMs);
   }
 
   #begin(window: number, threshold: number, atMs: number): void {

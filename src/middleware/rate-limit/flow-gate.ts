@@ -19,6 +19,8 @@ const lookMs = 250;
 const longMs = 1_000;
 /** Who has less time left than this share of what first content takes would be sent for nothing. */
 const hopelessRatio = 0.5;
+/** Who comes within so many milliseconds after an outage has waited for its end elsewhere. */
+const gatheredMs = 1_000;
 
 /** What a rate limit needs of the transport it is in. */
 export interface FlowPlace {
@@ -55,8 +57,8 @@ export class FlowGate implements LinePolicy<Call> {
   #wasQuarantined = false;
   #ids = 0;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  /** Those wait whom an outage has gathered, until nobody waits any more. */
-  #hasBacklog = false;
+  /** When it was last back after an outage. */
+  #backAt = Number.NEGATIVE_INFINITY;
   #patience: NodeJS.Timeout | undefined;
   #wasSent = false;
 
@@ -185,6 +187,12 @@ export class FlowGate implements LinePolicy<Call> {
     this.#spill();
   }
 
+  /** Those wait still whom an outage has gathered. */
+  get #hasBacklog(): boolean {
+    const [first] = this.#line.waiters;
+    return first !== undefined && first.enteredAt <= this.#backAt + gatheredMs;
+  }
+
   /** Those who would be sent, and given up before they are answered, take slots from those who can still be in time. */
   #dismissHopeless(at: number): void {
     const { firstContentMs } = this.#health;
@@ -230,8 +238,8 @@ export class FlowGate implements LinePolicy<Call> {
 
   /** Those who have waited while nobody was sent are not sent in one tick. */
   #opensAnew(): void {
-    this.#hasBacklog = true;
-    this.#flow.restart();
+    this.#backAt = now();
+    this.#flow.restart(this.#line.pending);
   }
 
   /** Those who have long to wait here go where there is room, as many as there is room for; the last in line first. */
@@ -279,7 +287,6 @@ export class FlowGate implements LinePolicy<Call> {
   /** So many wait now. */
   changed(size: number): void {
     this.#health.queued = size;
-    if (size === 0 && !this.#flow.isRamping) this.#hasBacklog = false;
   }
 
   /** Milliseconds until one more attempt would be sent, when everybody who waits is before it. */

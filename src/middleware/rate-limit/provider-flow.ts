@@ -103,8 +103,8 @@ export class ProviderFlow {
   }
 
   /** It is back: what it takes opens anew. */
-  restart(): void {
-    this.#admission.restart(now());
+  restart(pending: number): void {
+    this.#admission.restart(now(), pending);
     this.#resize();
   }
 

@@ -287,6 +287,33 @@ describe('a provider that is back', () => {
   );
 });
 
+describe('a line that an outage has gathered', () => {
+  it.each([
+    ['is not cut, because it will be gone', 900, 0],
+    ['is not what comes later', 1_100, 5],
+  ])('%s', async (_, afterMs, least) => {
+    const { ask, sent, warm, health, all } = line({ limits: { requestsPerMinute: 60, concurrency: 50 } });
+    await warm();
+    health.circuit = 'open';
+    all.changed();
+    await advance(1_000);
+    health.circuit = 'closed';
+    all.changed();
+    await advance(afterMs);
+    const calls = await Promise.all(Array.from({ length: 40 }, () => ask({ timeoutMs: 60_000 })));
+    for (let second = 0; second < 40; second += 1) {
+      for (const attempt of sent) {
+        attempt.content();
+        await attempt.answer({ inputTokens: 1, outputTokens: 0 });
+      }
+      await advance(1_000);
+    }
+    const turnedAway = calls.filter(({ result }) => result?.code === 'queue_full').length;
+    if (least === 0) expect([turnedAway, health.queued]).toEqual([0, 0]);
+    else expect(turnedAway).toBeGreaterThanOrEqual(least);
+  });
+});
+
 describe('who has long to wait', () => {
   const turnMs = 2_000;
 
