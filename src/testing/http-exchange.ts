@@ -19,6 +19,8 @@ export interface ExchangeOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Answers that are made whether or not somebody is connected. */
   readonly background: BackgroundResponses;
+  /** The wire that a path belongs to, and whether it is one that is served there. @default one of the four of `simulatedServer()` */
+  readonly wireOf?: (path: string) => { readonly wire: Wire; readonly served: boolean };
 }
 
 /** Answers one HTTP request, on the wire that its path belongs to. */
@@ -33,7 +35,7 @@ export async function answerRequest(
   if (response.destroyed) return;
   const body = revisit === undefined ? sent : revisit.query;
   const path = request.url?.split('?')[0] ?? '';
-  const { wire, served } = wireOf(path);
+  const { wire, served } = (options.wireOf ?? ownWireOf)(path);
   const call = { path, body: body ?? {}, headers: keptHeaders(request) };
   const { request: incoming, recording } = service.open({ ...wire.read(call), path });
 
@@ -99,8 +101,7 @@ function sendRefusal(exchange: Exchange, { limit, retryAfterMs: ms }: Refusal): 
   sendProblem(exchange, { status: 429, error, hints });
 }
 
-/** The wire that a path belongs to, and whether it is one that is served there. */
-function wireOf(path: string): { readonly wire: Wire; readonly served: boolean } {
+function ownWireOf(path: string): { readonly wire: Wire; readonly served: boolean } {
   if (path.includes('/messages')) return { wire: anthropicWire, served: path.endsWith('/messages') };
   if (/\/models\/[^/]+:/.test(path)) return { wire: googleWire, served: /:(?:g|streamG)enerateContent$/.test(path) };
   if (/\/responses(?:\/|$)/.test(path)) return { wire: responsesWire, served: path.endsWith('/responses') };
