@@ -403,6 +403,35 @@ describe('the transport of a fetch', () => {
     expect((await record.closed).closedByClientAt).toBeDefined();
   });
 
+  /** A call whose signal goes with a `Request`, or beside a copy of it; aborted after garbage was collected. */
+  const abortedLate = async (send: (request: Request, signal: AbortSignal) => Promise<Response>, stream: boolean) => {
+    await primary.setFault(stream ? 'stall' : 'silence-before-headers');
+    const controller = new AbortController();
+    const { signal } = controller;
+    const asked = () => {
+      const body = JSON.stringify({ model, messages, stream });
+      const headers = { 'content-type': 'application/json' };
+      const request = new Request(`${primary.baseURL}/chat/completions`, { method: 'POST', headers, body, signal });
+      return send(request, signal).then((response) => response.text());
+    };
+    const failing = expect(asked()).rejects.toThrow();
+    const record = await primary.received(1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (globalThis.gc === undefined) throw new Error('It needs --expose-gc');
+    globalThis.gc();
+    controller.abort();
+    expect((await record.closed).closedByClientAt).toBeDefined();
+    await failing;
+  };
+
+  it.each([true, false])('hears of an abort after garbage was collected, by a Request: stream %s', (stream) =>
+    abortedLate((request) => fetchWith()(request), stream),
+  );
+
+  it.each([true, false])('hears of an abort by a signal beside the copy of a Request: stream %s', (stream) =>
+    abortedLate((request, signal) => fetchWith()(request.clone(), { signal }), stream),
+  );
+
   it('closes the socket when the reader leaves', async () => {
     await primary.setFault('stall');
     const stream = await openaiAt(primary.baseURL, fetchWith()).chat.completions.create({

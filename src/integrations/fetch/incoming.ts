@@ -12,6 +12,8 @@ export interface Incoming {
   readonly json: Fields | undefined;
   /** The caller's. */
   readonly signal: AbortSignal | undefined;
+  /** Held as long as the call lasts: its signal aborts no more once it is collected as garbage. */
+  readonly request: Request | undefined;
   /** What else the client has said: `dispatcher`, `redirect` and the like. */
   readonly init: RequestInit;
   /** What is asked of a model; `undefined` for anything else. */
@@ -44,6 +46,7 @@ export async function readIncoming(input: Input, init: RequestInit = {}): Promis
     body,
     json,
     signal: signal ?? request?.signal,
+    request,
     init: { ...(request !== undefined && { redirect: request.redirect }), ...rest },
     route: method === 'POST' && json !== undefined ? routeOf(url.pathname, json) : undefined,
   };
