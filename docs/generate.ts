@@ -1,7 +1,8 @@
 /**
  * Keeps the pages true: copies regions of the examples, which run in the tests, into README.md and docs, fills the tables of options,
  * events and answers from the source, and makes `docs/errors.md` of the error table. `npm run docs` writes; the tests check that there is
- * nothing to write. `docs/fault-matrix.md` takes real calls to make: `npm run docs:matrix` writes it, and its own test checks it.
+ * nothing to write. `docs/fault-matrix.md` and `docs/clients.md` take real calls to make: `npm run docs:matrix` writes them, and their own
+ * tests check them.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

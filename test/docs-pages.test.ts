@@ -147,6 +147,7 @@ const onTheWire = new Set(['usage.cost']);
 const foreign = new Set([
   ...[
     'baseURL',
+    'fetcher',
     'apiKey',
     'apiVersion',
     'maxRetries',
