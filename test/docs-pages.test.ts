@@ -179,7 +179,9 @@ const foreign = new Set([
     'shouldRetry',
     'shouldConsumeRetry',
     'attemptNumber',
-    ...['bindTools', 'withConfig', 'withStructuredOutput'],
+    ...['bindTools', 'withConfig', 'withStructuredOutput', 'withFallbacks', 'maxConcurrency', 'maxTokens'],
+    ...['modelResetInterval', 'shouldRetryThisError', 'retryAfterOutput', 'disabled', 'onError', 'onRetry'],
+    ...['abortSignal', 'defaultHeaders', 'retryOptions', 'stopAfterAttempt', 'models', 'num_retries'],
   ],
 ]);
 

@@ -18,6 +18,7 @@ function regionOf(file: string, region: string): string {
   const [, indent = '', code] = match ?? [];
   if (code === undefined) throw new Error(`${file} has no region ${region}`);
   return code
+    .trimEnd() // an import that follows a region has to have a blank line before both
     .split('\n')
     .map((line) => (line.startsWith(indent) ? line.slice(indent.length) : line))
     .join('\n');
