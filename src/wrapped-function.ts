@@ -1,4 +1,4 @@
-import { callInfo, contextKey } from './core/context.ts';
+import { callInfo, contextKey, receiver } from './core/context.ts';
 import { failed, isStreamingRefused, TransportError } from './core/errors.ts';
 import type { RawChunk } from './core/pump.ts';
 import { textsOf } from './core/redact.ts';
@@ -90,7 +90,7 @@ export class WrappedFunction implements Provider {
     job.around.delete(this.name);
     if (isStreamedText(result)) {
       job.around.add(this.name);
-      this.streams = true;
+      this.#streams(context);
       yield* this.#watch(result, failures, job, context);
       return;
     }
@@ -102,8 +102,14 @@ export class WrappedFunction implements Provider {
       return;
     }
     job.streams.add(this.name);
-    this.streams = true;
+    this.#streams(context);
     yield* this.#follow(result, failures, job, context);
+  }
+
+  /** It is a stream: what comes of this one, and of the next, is not waited for like a whole answer. */
+  #streams(context: Context): void {
+    this.streams = true;
+    context.get(receiver)?.({ isStream: true });
   }
 
   /**

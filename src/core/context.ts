@@ -51,8 +51,13 @@ export const alternatives = contextKey('alternatives', 0);
 export const others = contextKey<readonly string[]>('others', []);
 /** What the first content is waited for as, where an attempt can only be told to be a stream when it is one: a wrapped function's. */
 export const firstWait = contextKey<'stream' | 'unary'>('firstWait', 'stream');
+/** What the endpoint hears of an attempt. */
+export interface HeardFacts extends ReceivedFacts {
+  /** What was not known to be a stream has turned out to be one: it is waited for as such. */
+  readonly isStream?: boolean;
+}
 /** Where an adapter's `received()` goes: the attempt's endpoint. */
-export const receiver = contextKey<((facts: ReceivedFacts) => void) | undefined>('receiver', undefined);
+export const receiver = contextKey<((facts: HeardFacts) => void) | undefined>('receiver', undefined);
 const attemptNumber = contextKey('attempt', 0);
 const currentCall = contextKey<Call | undefined>('call', undefined);
 

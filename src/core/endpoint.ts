@@ -83,6 +83,7 @@ class EndpointAttempt implements PumpHooks {
     this.#inner = context.fork({ signal: this.#fork.signal }).with(
       receiver.of((facts) => {
         if (facts.progress === true && !this.#ended) this.#progress();
+        if (facts.isStream === true && !this.#ended) this.#waiting('stream');
         if (facts.providerRequestId !== undefined && !this.#ended) this.#ledger.requestId(facts.providerRequestId);
         if (facts.cost !== undefined && !this.#ended) this.#ledger.costs(facts.cost);
         if (facts.raw !== undefined) this.#raw = facts.raw;
