@@ -5,9 +5,7 @@ const timeout = { firstContentMs: 5_000 };
 const never = () => new Promise<never>(() => {});
 
 /** A stream that says nothing, and one that does. */
-async function* silent(): AsyncGenerator<string> {
-  await never();
-}
+const silent = (): AsyncIterable<string> => ({ [Symbol.asyncIterator]: () => ({ next: never }) });
 async function* spoken(): AsyncGenerator<string> {
   yield 'Hello';
 }
