@@ -61,7 +61,7 @@ export const observedFetch: Readonly<Record<string, () => unknown>> = {
     return (['auto', 'response', 'throw'] as const)[ways.map(String).indexOf(found)];
   },
   'FetchTarget.apiKey': () =>
-    told("the client's own key, where the target has the client's origin; else none", async () => {
+    told('that of the client, where the target has its origin; else none', async () => {
       const [same, other] = [await at(`${own}/other`), await at('https://eu.test/v1')];
       return same?.key === 'Bearer its-own' && other?.key === null;
     }),

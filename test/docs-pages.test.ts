@@ -181,7 +181,7 @@ const foreign = new Set([
     'attemptNumber',
     ...['bindTools', 'withConfig', 'withStructuredOutput', 'withFallbacks', 'maxConcurrency', 'maxTokens'],
     ...['modelResetInterval', 'shouldRetryThisError', 'retryAfterOutput', 'disabled', 'onError', 'onRetry'],
-    ...['abortSignal', 'defaultHeaders', 'retryOptions', 'stopAfterAttempt', 'models', 'num_retries'],
+    ...['abortSignal', 'textStream', 'defaultHeaders', 'retryOptions', 'stopAfterAttempt', 'models', 'num_retries'],
   ],
 ]);
 

@@ -47,5 +47,7 @@ export function programsOf(snippets: readonly Snippet[]): Program[] {
 }
 
 function begins({ code }: Snippet): boolean {
-  return /^import \{[^}]*\b(?:createTransport|wrap)\b[^}]*\} from 'llm-transport';$/m.test(code);
+  return /^import \{[^}]*\b(?:createTransport|wrap|createFetch)\b[^}]*\} from 'llm-transport(?:\/integrations\/fetch)?';$/m.test(
+    code,
+  );
 }

@@ -7,7 +7,7 @@ import { FetchProvider, type Place } from './fetch-provider.ts';
 export interface FetchTarget {
   /** As the vendor's SDK takes it: `https://api.openai.com/v1`, `https://api.anthropic.com`, `https://NAME.openai.azure.com`. */
   readonly baseURL: string;
-  /** Its key; a function is asked for each attempt. @default the client's own key, where the target has the client's origin; else none */
+  /** Its key; a function is asked for each attempt. @default that of the client, where the target has its origin; else none */
   readonly apiKey?: string | (() => string | Promise<string>);
   /** The model, or Azure's deployment, that is asked here. @default the one that the client asks for */
   readonly model?: string;
