@@ -46,6 +46,12 @@ describe('the public interface', () => {
     }
   });
 
+  it('has no any', () => {
+    for (const entry of entries)
+      for (const [file, text] of reachable(declarationsOf(entry, root)).files)
+        expect({ file, found: text.replace(/\/\*[\s\S]*?\*\//g, '').match(/\bany\b/g) }).toEqual({ file, found: null });
+  });
+
   it('loads nothing but the five dependencies and what Node brings', () => {
     const allowed = /^(?:node:|p-retry$|p-queue$|opossum$|eventemitter3$|zod\/mini$)/;
     for (const file of readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' })) {

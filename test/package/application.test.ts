@@ -1,7 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { entries, installed, link, nodeTypes, type Project, tool } from './support.ts';
+import {
+  declarationsOf,
+  entries,
+  installed,
+  link,
+  manifest,
+  nodeTypes,
+  type Project,
+  reachable,
+  root,
+  tool,
+} from './support.ts';
 
 let app: Project;
 
@@ -11,12 +22,9 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => app?.[Symbol.asyncDispose]());
 
-/** Doors that are in the shape of another package's types: who has them has that package. */
-const shaped: ReadonlySet<string> = new Set([
-  'llm-transport/integrations/ai-sdk',
-  'llm-transport/integrations/langchain',
-]);
-const alone = entries.filter((entry) => !shaped.has(entry));
+/** The doors that show their framework's own types: without it there is nothing to compile. */
+const framed = entries.filter((entry) => reachable(declarationsOf(entry, root)).foreign.length > 0);
+const alone = entries.filter((entry) => !framed.includes(entry));
 
 const consumer = `
 import {
@@ -55,11 +63,64 @@ export async function main(): Promise<string> {
 export const all = [${alone.map((_, index) => `entry${index}`).join(', ')}];
 `;
 
-describe('a TypeScript application', () => {
-  it('has every other entry without another package', () => {
-    expect(alone).toHaveLength(entries.length - shaped.size);
-  });
+/** An application with every SDK and framework: nothing that it gets is an `any`. */
+const everything = `
+import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
+import { generateText, streamText } from 'ai';
+import { createTransport, wrap } from 'llm-transport';
+import { languageModel, languageModelProvider } from 'llm-transport/integrations/ai-sdk';
+import { createFetch } from 'llm-transport/integrations/fetch';
+import { chatModel } from 'llm-transport/integrations/langchain';
+import { aiSdk } from 'llm-transport/providers/ai-sdk';
+import { anthropic } from 'llm-transport/providers/anthropic';
+import { google } from 'llm-transport/providers/google';
+import { openai } from 'llm-transport/providers/openai';
+import { openaiResponses } from 'llm-transport/providers/openai-responses';
+import OpenAI, { AzureOpenAI } from 'openai';
 
+type Known<T> = 0 extends 1 & T ? never : true;
+/** Does not compile for an any. */
+function known<T>(_value: T, ..._proof: Known<T> extends never ? [never] : []): void {}
+
+const fetch = createFetch({ targets: [{ baseURL: 'https://api.openai.com/v1' }] });
+const client = new OpenAI({ fetch, maxRetries: 0 });
+const google1 = new GoogleGenAI({ httpOptions: { fetch } });
+const llm = createTransport({
+  providers: [
+    openai({ client, model: 'm' }),
+    openaiResponses({ client: new AzureOpenAI({ fetch }), model: 'm' }),
+    anthropic({ client: new Anthropic({ fetch }), model: 'm' }),
+    google({ client: google1, model: 'm' }),
+  ],
+});
+const model = languageModel(llm);
+createTransport({ providers: [aiSdk({ model })] });
+known(fetch);
+known(fetch.transport.health());
+known(model);
+known(model.doGenerate);
+known(languageModelProvider(llm).languageModel('auto'));
+known(streamText({ model, prompt: 'Hello' }).textStream);
+const chat = chatModel(llm);
+known(chat);
+export async function main(): Promise<void> {
+  known((await generateText({ model, prompt: 'Hello' })).text);
+  const message = await chat.invoke('Hello');
+  known(message);
+  known(message.text);
+  const ask = wrap(async (prompt: string, { signal }) =>
+    client.chat.completions.create({ model: 'm', messages: [{ role: 'user', content: prompt }], stream: true }, { signal }),
+  );
+  for await (const chunk of await ask('Hello')) known(chunk.choices[0]?.delta.content);
+  const { completion } = await llm.complete({ prompt: 'Hello', stream: true });
+  known(await completion);
+  // @ts-expect-error this is one
+  known(JSON.parse('1'));
+}
+`;
+
+describe('a TypeScript application', () => {
   const modes = [
     { name: 'nodenext', options: ['--module', 'nodenext', '--types', 'node'] },
     { name: 'bundler', options: ['--module', 'esnext', '--moduleResolution', 'bundler', '--types', 'node'] },
@@ -84,4 +145,22 @@ describe('a TypeScript application', () => {
       expect(code === 0 || stdout !== '').toBe(true);
     });
   }
+
+  it('is given no any, by any door or adapter, where SDKs and frameworks are installed', async () => {
+    expect(framed).toEqual(['llm-transport/integrations/ai-sdk', 'llm-transport/integrations/langchain']);
+    await link(app.path, Object.keys(manifest(root).peerDependencies ?? {}));
+    await writeFile(join(app.path, 'everything.ts'), everything);
+    const strict = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2023',
+      '--skipLibCheck',
+      '--ignoreConfig',
+      '--types',
+      'node',
+    ];
+    const { code, stdout } = await tool('tsc', [...strict, '--module', 'nodenext', 'everything.ts'], app.path);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  });
 });

@@ -64,8 +64,10 @@ describe('the packed package, installed in an empty project', () => {
   it('needs no SDK: none is installed, and calls are answered', async () => {
     const source = `
       import { createTransport, TransportError, wrap } from 'llm-transport';
+      import { languageModel } from 'llm-transport/integrations/ai-sdk';
+      import { createFetch } from 'llm-transport/integrations/fetch';
       import { callable } from 'llm-transport/providers/callable';
-      import { answerTo, simulated } from 'llm-transport/testing';
+      import { answerTo, simulated, simulatedServer } from 'llm-transport/testing';
       const llm = createTransport({ providers: [
         simulated({ name: 'down', script: ['http-500'] }),
         callable({ name: 'mine', complete: ({ prompt }) => 'answer to ' + prompt }),
@@ -75,8 +77,17 @@ describe('the packed package, installed in an empty project', () => {
       let streamed = '';
       for await (const piece of stream.text) streamed += piece;
       const ask = wrap(async (input) => ({ input }));
+      const server = await simulatedServer({ script: ['http-503'] });
+      const fetch = createFetch();
+      const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] });
+      const fetched = await (await fetch(server.baseURL + '/chat/completions', { method: 'POST', body })).json();
+      await fetch.transport.close();
+      await server.close();
+      const prompt = [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }];
+      const { content } = await languageModel(llm).doGenerate({ prompt });
       const error = await llm.complete({}).catch((error) => error);
       console.log(JSON.stringify({ text, provider, attempts: attempts.length, whole: streamed === answerTo('Hi'),
+        fetched: fetched.choices[0].message.content === answerTo('Hi'), modelled: content[0].text === answerTo('Hi'),
         wrapped: await ask(1), code: error instanceof TransportError && error.code }));
       await llm.close();
       await ask.transport.close();`;
@@ -87,6 +98,8 @@ describe('the packed package, installed in an empty project', () => {
       provider: 'mine',
       attempts: 2,
       whole: true,
+      fetched: true,
+      modelled: true,
       wrapped: { input: 1 },
       code: 'invalid_request',
     });
