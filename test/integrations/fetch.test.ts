@@ -67,6 +67,22 @@ describe('targets', () => {
     ]);
   });
 
+  it.each([
+    ['an empty one', () => ''],
+    ['none at all', () => undefined as unknown as string],
+    ['one that threw', () => Promise.reject(new Error('The vault is shut, said sk-of-the-vault-0123456789'))],
+  ])('are sent nothing when the function that gives their key gave %s', async (_, key) => {
+    const fetch = fetchWith({
+      targets: [
+        { baseURL: primary.baseURL, apiKey: key, name: 'first' },
+        { baseURL: backup.baseURL, apiKey: 'sk-of-the-backup' },
+      ],
+    });
+    expect(await ask(openaiAt(primary.baseURL, fetch))).toBe(answer);
+    expect([primary.requests.length, backup.requests.length]).toEqual([0, 1]);
+    expect(fetch.transport.health()[0]).toMatchObject({ name: 'first', quarantined: true });
+  });
+
   it('are all that model calls are sent to, and nothing else is', async () => {
     const other = await answering((response) =>
       response.setHeader('content-type', 'application/json').end('{"data":[]}'),

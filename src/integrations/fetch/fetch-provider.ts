@@ -13,7 +13,7 @@ import { type Errand, errand, WholeAnswer } from './errand.ts';
 import { FetchStream, Given, type Reading, type Source } from './fetch-stream.ts';
 import { Followed } from './followed.ts';
 import { handedOn } from './handed-on.ts';
-import { type Destination, type Outgoing, redirected, secretsIn, unchanged } from './outgoing.ts';
+import { type Destination, MissingKey, type Outgoing, redirected, secretsIn, unchanged } from './outgoing.ts';
 import { type Opened, readWhole, send } from './send.ts';
 
 type Fetch = typeof globalThis.fetch;
@@ -109,6 +109,8 @@ async function prepared({ place, job, context, failures, reading }: Attempt): Pr
       outgoing = await raceAbort(redirected(incoming, incoming.route, place.to), reading.signal);
     } catch (error) {
       if (reading.signal.aborted) throw reasonOf(reading.signal);
+      if (error instanceof MissingKey)
+        throw failures.of('authentication', 'has no key: the function that gives it gave none');
       const failure = failures.thrown(error);
       if (failure.code !== 'internal') throw failure;
       throw failures.of('authentication', 'has no key: the function that gives it threw', { cause: failure.cause });

@@ -31,6 +31,9 @@ const plain =
 /** Parameters of an address that say how the answer is to be written. */
 const plainParameters: ReadonlySet<string> = new Set(['alt', '$alt', 'api-version', 'beta', 'prettyPrint']);
 
+/** The function that gives a target's key has given none. */
+export class MissingKey extends Error {}
+
 /** The request as the client made it. */
 export function unchanged({ url, method, headers, body }: Incoming): Outgoing {
   return { url, method, headers: new Headers(headers), body };
@@ -53,7 +56,8 @@ export async function redirected(incoming: Incoming, route: Route, to: Destinati
     // They name an account that another key does not belong to.
     for (const name of ['openai-organization', 'openai-project']) headers.delete(name);
     url.searchParams.delete(keyParameter);
-    const key = await to.apiKey();
+    const key: unknown = await to.apiKey();
+    if (typeof key !== 'string' || key === '') throw new MissingKey();
     if (way === keyParameter) url.searchParams.set(keyParameter, key);
     else headers.set(way, way === 'authorization' ? `Bearer ${key}` : key);
   }
