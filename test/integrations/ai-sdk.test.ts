@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { OptionsError, TransportError } from '../../src/core/errors.ts';
 import { languageModel, languageModelProvider } from '../../src/integrations/ai-sdk.ts';
-import { answerTo, simulated } from '../../src/testing/index.ts';
+import { answerTo, type FaultChoice, simulated } from '../../src/testing/index.ts';
 import { all, apiKey, Doors, makes } from './support.ts';
 
 // The AI SDK writes its warnings to the console.
@@ -31,6 +31,13 @@ const getWeather = tool({
 });
 const tools = { get_weather: getWeather };
 const prompt = 'Use get_weather please';
+
+/** Ways to break off before the first content: behind a preamble, where the wire has one. */
+const breaks = [
+  ['is reset', { kind: 'cut', afterTokens: 0, by: 'reset' }],
+  ['ends cleanly', { kind: 'cut', afterTokens: 0, by: 'end' }],
+  ['reports an error', 'stream-error-before-content'],
+] as const satisfies readonly (readonly [string, FaultChoice])[];
 
 /** What a stream of `streamText` comes to, and what went wrong. */
 async function streamed(model: LanguageModel) {
@@ -58,28 +65,31 @@ async function streamed(model: LanguageModel) {
 }
 
 describe.each(Object.entries(makes))('the AI SDK over a transport of %s', (kind, make) => {
-  it('streams with tools past a dead provider and one that breaks off: the caller sees nothing of it', async () => {
-    await using doors = new Doors();
-    const dead = await doors.server('http-503');
-    const cut = await doors.server('stream-error-before-content');
-    const good = await doors.server();
-    const llm = doors.over([make(dead, 'dead'), make(cut, 'cut'), make(good, 'good')]);
-    const { errors, types, text, whole } = await streamed(languageModel(llm));
+  it.each(breaks)(
+    'streams with tools past a dead provider and one that %s before content: the caller sees nothing of it',
+    async (_, fault) => {
+      await using doors = new Doors();
+      const dead = await doors.server('http-503');
+      const cut = await doors.server(fault);
+      const good = await doors.server();
+      const llm = doors.over([make(dead, 'dead'), make(cut, 'cut'), make(good, 'good')]);
+      const { errors, types, text, whole } = await streamed(languageModel(llm));
 
-    expect(errors).toEqual([]);
-    expect(types).toContain('tool-result');
-    expect([...types].filter((type) => type === 'error' || type === 'abort')).toEqual([]);
-    const [steps = [], finishReason, usage] = whole ?? [];
-    expect(finishReason).toBe('stop');
-    expect(steps.map(({ toolCalls }) => toolCalls.map(({ toolName }) => toolName))).toEqual([['get_weather'], []]);
-    expect(text).toBe(steps.at(-1)?.text);
-    expect(text.length).toBeGreaterThan(100);
-    const billed = good.requests.map(({ inputTokens, outputTokens }) => [inputTokens, outputTokens]);
-    expect([usage?.inputTokens, usage?.outputTokens]).toEqual(sums(billed));
-    expect(good.requests).toHaveLength(2);
-    // Each was asked once by the first step, and at most once more by the second.
-    for (const server of [dead, cut]) expect([1, 2]).toContain(server.requests.length);
-  });
+      expect(errors).toEqual([]);
+      expect(types).toContain('tool-result');
+      expect([...types].filter((type) => type === 'error' || type === 'abort')).toEqual([]);
+      const [steps = [], finishReason, usage] = whole ?? [];
+      expect(finishReason).toBe('stop');
+      expect(steps.map(({ toolCalls }) => toolCalls.map(({ toolName }) => toolName))).toEqual([['get_weather'], []]);
+      expect(text).toBe(steps.at(-1)?.text);
+      expect(text.length).toBeGreaterThan(100);
+      const billed = good.requests.map(({ inputTokens, outputTokens }) => [inputTokens, outputTokens]);
+      expect([usage?.inputTokens, usage?.outputTokens]).toEqual(sums(billed));
+      expect(good.requests).toHaveLength(2);
+      // Each was asked once by the first step, and at most once more by the second.
+      for (const server of [dead, cut]) expect([1, 2]).toContain(server.requests.length);
+    },
+  );
 
   it('generates text, with what it took and who answered', async () => {
     await using doors = new Doors();
@@ -285,13 +295,16 @@ describe('a stream of the AI SDK whose reader has left without a word', () => {
 });
 
 describe('plain AI SDK, for comparison', () => {
-  it.each(['http-503', 'stream-error-before-content', 'cut-end'] as const)('fails under %s', async (fault) => {
-    await using doors = new Doors();
-    const { baseURL } = await doors.server(fault);
-    const { errors, whole } = await streamed(createOpenAI({ baseURL, apiKey }).chat('gpt-test'));
-    const failed = errors.length > 0 || whole === undefined || !['stop', 'tool-calls'].includes(whole[1] as string);
-    expect(failed).toBe(true);
-  });
+  it.each(['http-503', 'reset-after-headers', 'stream-error-before-content', 'empty-200', 'cut-end'] as const)(
+    'fails under %s',
+    async (fault) => {
+      await using doors = new Doors();
+      const { baseURL } = await doors.server(fault);
+      const { errors, whole } = await streamed(createOpenAI({ baseURL, apiKey }).chat('gpt-test'));
+      const failed = errors.length > 0 || whole === undefined || !['stop', 'tool-calls'].includes(whole[1] as string);
+      expect(failed).toBe(true);
+    },
+  );
 });
 
 describe('a transport as a provider of the AI SDK', () => {
