@@ -44,7 +44,7 @@ export interface SimulationReport {
 /** Milliseconds after the last call was begun, after which what still runs never ends. */
 const patienceMs = 4 * 3_600_000;
 /** Milliseconds from one look at the transport's health to the next. */
-const lookMs = 10_000;
+const lookMs = 20_000;
 
 /**
  * Plays a load against virtual providers, and looks at all that happens: each call ends once and in time, and as its events say; each

@@ -130,7 +130,7 @@ class Wrong implements SimulatedClient {
       for (let count = 0; count < 2; count += 1)
         void this.#provider.complete({ ...request, metadata: { outputTokens: 4_000 } }, context as never);
     }
-    if (looked.includes(this.#flaw)) await sleep(10_100);
+    if (looked.includes(this.#flaw)) await sleep(20_100);
     this.#inFlight -= 1;
     if (is('leaves a timer')) setTimeout(() => {}, 1e9);
     if (is('no TransportError')) throw new Error('something');
@@ -172,11 +172,11 @@ describe('what is broken is told', () => {
     ['no TransportError', 'a-1 rejected with what is no TransportError: Error: something'],
     ['internal', 'a-1 ended in internal'],
     ['in flight', 'a has 1 in flight and 0 queued at the end'],
-    ['in flight', 'a has 2 in flight, and 1 by its events, at 10000'],
-    ['no window', 'a has 0 queued for a window of 0, at 10000'],
-    ['circuit', 'a is open, and not by its events, at 10000'],
-    ['quarantine', 'a is closed, quarantined, and not by its events, at 10000'],
-    ['serves more', 'a serves 2 requests of 1 attempts, at 10000'],
+    ['in flight', 'a has 2 in flight, and 1 by its events, at 20000'],
+    ['no window', 'a has 0 queued for a window of 0, at 20000'],
+    ['circuit', 'a is open, and not by its events, at 20000'],
+    ['quarantine', 'a is closed, quarantined, and not by its events, at 20000'],
+    ['serves more', 'a serves 2 requests of 1 attempts, at 20000'],
     ['no events', 'a-1 ended in ok, and no event has said so'],
     ['other outcome', 'a-1 ended in ok, and in timeout by its event'],
     ['attempt not in the ledger', 'a-1 has 0 attempts in its ledger, and 1 by its events'],
