@@ -155,10 +155,18 @@ export class Callers {
       Math.max(1, Math.min(most, Math.round(logNormal(this.#random, median, sizeSigma))));
     this.#count += 1;
     const call: SimulatedCall = {
-      ...{ transactionId: `${this.#name}${this.#count}`, priority, timeoutMs, at: this.#elapsed() },
-      ...{ inputTokens: size(inputTokens, longestPrompt), outputTokens: size(outputTokens, maxOutputTokens) },
-      ...{ endedAt: undefined, outcome: undefined, provider: undefined, attempts: [] },
-      ...{ firstContentMs: undefined, retryAfterMs: undefined },
+      transactionId: `${this.#name}${this.#count}`,
+      priority,
+      timeoutMs,
+      at: this.#elapsed(),
+      inputTokens: size(inputTokens, longestPrompt),
+      outputTokens: size(outputTokens, maxOutputTokens),
+      endedAt: undefined,
+      outcome: undefined,
+      provider: undefined,
+      attempts: [],
+      firstContentMs: undefined,
+      retryAfterMs: undefined,
     };
     this.#calls.push(call);
     const request: CompletionRequest = {
@@ -170,7 +178,7 @@ export class Callers {
     const { transactionId } = call;
     const patience = this.#patience();
     try {
-      const answer = await this.#ask(request, { transactionId, timeoutMs, priority, ...patience.options });
+      const answer = await this.#ask(request, { transactionId, timeoutMs, priority, signal: patience?.signal });
       call.outcome = 'ok';
       call.provider = answer.provider;
       call.attempts = answer.attempts;
@@ -190,7 +198,7 @@ export class Callers {
         call.retryAfterMs = error.retryAfterMs;
       }
     }
-    patience.end();
+    patience?.end();
     call.endedAt = this.#elapsed();
   }
 
@@ -201,13 +209,13 @@ export class Callers {
     return (stream as CompletionStream).completion;
   }
 
-  /** A signal, for a caller who will not wait for ever. */
-  #patience(): { readonly options: CallOptions; end(): void } {
+  /** A signal, of a caller who will not wait for ever. */
+  #patience(): { readonly signal: AbortSignal; end(): void } | undefined {
     const { cancelRatio, cancelledMs } = this.#load;
-    if (cancelRatio === 0 || this.#random() >= cancelRatio) return { options: {}, end: () => {} };
+    if (cancelRatio === 0 || this.#random() >= cancelRatio) return undefined;
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(), cancelledMs * this.#random());
-    return { options: { signal: controller.signal }, end: () => clearTimeout(timer) };
+    return { signal: controller.signal, end: () => clearTimeout(timer) };
   }
 
   #elapsed(): number {

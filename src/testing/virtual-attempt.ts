@@ -147,8 +147,8 @@ export class VirtualAttempt implements AsyncIterableIterator<Chunk>, Work {
     const { errorRatio, errorCode, errorRetryAfterMs, retryAfter } = service.conditions;
     if (errorRatio > 0 && random() < errorRatio) return this.#error(errorCode, 'an error', errorRetryAfterMs);
     const refusal = service.admit(record);
-    const headers = Object.entries(limitHeaders(service.readings()));
-    if (headers.length > 0) this.#context.received({ headers });
+    const readings = service.readings();
+    if (readings.length > 0) this.#context.received({ headers: Object.entries(limitHeaders(readings)) });
     if (refusal !== undefined)
       return refusedBy(retryAfter ? refusal : { ...refusal, retryAfterMs: undefined }, { provider: name });
     this.#job = service.take(this);
