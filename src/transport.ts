@@ -5,7 +5,7 @@ import { RetryQuota } from './control/retry-quota.ts';
 import { RttEstimator } from './control/rtt-estimator.ts';
 import { Silence } from './control/silence.ts';
 import { compose, guarded } from './core/compose.ts';
-import { type Call, createContext } from './core/context.ts';
+import { type Call, createContext, resumeChoice } from './core/context.ts';
 import { endpoint } from './core/endpoint.ts';
 import { failed, OptionsError, TransportError } from './core/errors.ts';
 import { Events, type TransportEvent } from './core/events.ts';
@@ -108,7 +108,8 @@ export class Pipeline implements Transport {
       // Above resume: judges the answer that the caller will get.
       validate(),
       // Above retry: what breaks after it was answered is not an attempt that failed, it is an answer that broke.
-      ...on(options.resume, resume),
+      // There also when it is turned off: a call may turn it on.
+      resume(options.resume, { ...place, retries: options.retry !== false }),
       // Above route, so that another provider can be chosen.
       ...on(options.retry, (retryOptions) => retry(retryOptions, place)),
       // Below retry, so that a pair of attempts is one try.
@@ -189,7 +190,8 @@ export class Pipeline implements Transport {
     const context = createContext(call, {
       signal: fork.signal,
       deadline: options.timeoutMs === undefined ? undefined : Date.now() + options.timeoutMs,
-      values: options.values,
+      values:
+        options.resume === undefined ? options.values : [...(options.values ?? []), resumeChoice.of(options.resume)],
     });
     const key = Symbol(transactionId);
     // A call waits while none of its attempts is under way.

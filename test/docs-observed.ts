@@ -8,6 +8,7 @@ import { createTransport, type TransportError, weighted, wrap } from '../src/ind
 import { languageModel } from '../src/integrations/ai-sdk.ts';
 import { circuitBreakerDefaults } from '../src/middleware/circuit-breaker.ts';
 import { rateLimitDefaults } from '../src/middleware/rate-limit.ts';
+import { resumeDefaults } from '../src/middleware/resume.ts';
 import { retryDefaults } from '../src/middleware/retry.ts';
 import { timeoutDefaults } from '../src/middleware/timeout.ts';
 import { aiSdk } from '../src/providers/ai-sdk.ts';
@@ -129,6 +130,7 @@ export const layerDefaults: Readonly<Record<string, Readonly<Record<string, unkn
   TimeoutOptions: timeoutDefaults,
   CircuitBreakerOptions: circuitBreakerDefaults,
   RateLimitOptions: rateLimitDefaults,
+  ResumeOptions: resumeDefaults,
 };
 
 /** By option, as `RetryOptions.retries`. The time must be fake. */

@@ -97,7 +97,7 @@ class Pile {
       layer('rateLimit', rateLimit({}, { health, all: this.#health })),
       { name: 'route', around: (next) => router(priority(), [{ health, handler: next as Handler }]) },
       layer('retry', retry({}, place)),
-      layer('resume', resume()),
+      layer('resume', resume({}, { ...place, retries: true })),
       layer('validate', validate()),
       layer('deadline', deadline()),
       layer('transaction', transaction()),

@@ -1,5 +1,14 @@
 import type { Events, PlainEvent } from './events.ts';
-import type { Attempt, CallInfo, Context, ContextEntry, ContextKey, Priority, ReceivedFacts } from './types.ts';
+import type {
+  Attempt,
+  CallInfo,
+  Context,
+  ContextEntry,
+  ContextKey,
+  Priority,
+  ReceivedFacts,
+  ResumeOptions,
+} from './types.ts';
 
 /** A typed place for a value that travels with a call: `const tenant = contextKey('tenant', 'anonymous')`. */
 export function contextKey<T>(name: string, initial: T): ContextKey<T> {
@@ -56,6 +65,12 @@ export interface HeardFacts extends ReceivedFacts {
   /** What was not known to be a stream has turned out to be one: it is waited for as such. */
   readonly isStream?: boolean;
 }
+/** What the call's own options say of a stream that breaks; `undefined`: nothing. */
+export const resumeChoice = contextKey<ResumeOptions | false | undefined>('resumeChoice', undefined);
+/** What whoever reads the stream can be told: all chunks, only that text goes on, or nothing: they are given items of a foreign stream. */
+export const readerSees = contextKey<'chunks' | 'text' | 'items'>('readerSees', 'chunks');
+/** Whether a stream that breaks after it was answered can be made good: then a short silence may end it. */
+export const isResumable = contextKey('isResumable', false);
 /** Where an adapter's `received()` goes: the attempt's endpoint. */
 export const receiver = contextKey<((facts: HeardFacts) => void) | undefined>('receiver', undefined);
 const attemptNumber = contextKey('attempt', 0);

@@ -80,6 +80,16 @@ export type TransportEvent = Stamp &
         readonly afterMs: number;
       }
     | {
+        /** A stream that had been answered broke, and its answer begins again or goes on. */
+        readonly type: 'resume';
+        /** `restart`: the reader drops what it has. */
+        readonly mode: 'restart';
+        /** Who answers from here on. */
+        readonly provider: string;
+        /** What broke the stream. */
+        readonly code: ErrorCode;
+      }
+    | {
         /** An attempt is sent that had to wait in line. */
         readonly type: 'queue:wait';
         /** Whose line. */

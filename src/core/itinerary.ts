@@ -18,6 +18,8 @@ export interface Itinerary {
   readonly paid: boolean;
   /** Written by the layers below: this hop only finds out whether a provider is back; a second attempt beside it has failed. */
   readonly hop: { probe: boolean; hedged?: TransportError } | undefined;
+  /** It goes on with, or begins again, an answer whose stream broke with this error. */
+  readonly resumes?: TransportError | undefined;
   /** A hedge: it stands beside an attempt in this failure domain, and goes to another, where it would be sent at once, or nowhere. */
   readonly beside?: string;
 }

@@ -67,6 +67,8 @@ const off = z.literal(false);
 const layer = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   optional(z.union([z.strictObject(shape), off], { error: 'expected an object of options, or false' }));
 
+const resume = layer({ mode: optional(z.enum(['error', 'restart'])), maxResumes: optional(count) });
+
 const layers = {
   route: optional(fn('a strategy, as priority() makes')),
   retry: layer({
@@ -75,7 +77,7 @@ const layers = {
     contentFiltered: optional(z.enum(['never', 'elsewhere'])),
   }),
   hedge: layer({ afterMs: optional(milliseconds) }),
-  resume: layer({ mode: optional(z.enum(['error'])) }),
+  resume,
   timeout: layer({
     firstContentMs: optional(milliseconds),
     idleMs: optional(milliseconds),
@@ -205,6 +207,7 @@ const callOptions = z.strictObject({
   timeoutMs: optional(milliseconds),
   transactionId: optional(name),
   priority: optional(z.enum(['interactive', 'default', 'batch'])),
+  resume,
   values: optional(z.array(z.object({ id: z.symbol() }))),
 });
 

@@ -57,6 +57,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #head = 0;
   #size = 0;
   #bound = readAhead;
+  #hurries = false;
   #readers: Waiting[] = [];
   #pulling = false;
   #isAnswered = false;
@@ -82,6 +83,9 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.answered.catch(() => {});
   }
 
+  /** Its reader is handed text alone, and cannot be told that it is to drop some. */
+  isTextOnly = false;
+
   /** Begins to read. */
   start(): this {
     this.#pull();
@@ -97,6 +101,12 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   readToEnd(): void {
     this.#bound = Number.POSITIVE_INFINITY;
     this.#pull();
+  }
+
+  /** Whether the source is read whatever was read ahead: what it has is there already, and its end has to be known. */
+  hurry(on: boolean): void {
+    this.#hurries = on;
+    if (on) this.#pull();
   }
 
   /** Reads to the end for the answer alone: nobody will read the chunks. */
@@ -124,9 +134,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
           };
     const come = this.#queue;
     this.#forget();
-    this.#text = '';
-    this.#reasoning = '';
-    this.#toolCalls = [];
+    this.#startAgain();
     for (const chunk of come) {
       const changed = change(chunk);
       // It was told of when it came: the source is waited for again since, by whoever was told.
@@ -183,7 +191,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   #pull(): void {
     if (this.#pulling || this.#end !== undefined) return;
-    if (this.#size >= this.#bound && this.#readers.length === 0) {
+    if (this.#size >= this.#bound && this.#readers.length === 0 && !this.#hurries) {
       this.#hooks.paused?.();
       return;
     }
@@ -241,6 +249,11 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         this.#raw = true;
         this.#text += (chunk as RawChunk).text ?? '';
         break;
+      case 'restart':
+        // What was not read yet need not be, to be dropped.
+        this.#forget();
+        this.#startAgain();
+        break;
       case 'finish': {
         const { finishReason, usage, model } = chunk;
         const answer = { ...this.partial, finishReason, usage, model, raw: undefined };
@@ -293,6 +306,13 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     } catch {
       // What a source does while it is left is of no interest any more.
     }
+  }
+
+  #startAgain(): void {
+    this.#raw = false;
+    this.#text = '';
+    this.#reasoning = '';
+    this.#toolCalls = [];
   }
 
   #forget(): void {

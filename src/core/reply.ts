@@ -40,8 +40,8 @@ function* chunksOf(completion: Completion): Generator<Chunk, void, undefined> {
 }
 
 /**
- * Changes what passes: `change` is given each chunk and returns the one that takes its place, or `undefined` to leave it out (the
- * last one, `finish`, stays). The completion is made of what came out. Must be called before the reply is read, as middleware does.
+ * Changes what passes: `change` is given each chunk and returns the one that takes its place, or `undefined` to leave it out
+ * (`restart`, and the last one, `finish`, stay). The completion is made of what came out. Must be called before the reply is read, as middleware does.
  */
 export function mapChunks(reply: Reply, change: (chunk: Chunk) => Chunk | undefined): Reply {
   return mapped(reply, (chunk) => {
@@ -52,8 +52,8 @@ export function mapChunks(reply: Reply, change: (chunk: Chunk) => Chunk | undefi
       if (TransportError.is(error)) throw error;
       throw new TransportError('middleware', 'What mapChunks was given threw', { cause: error });
     }
-    // An answer without its finish would be a truncated one, and the provider would be blamed.
-    return changed ?? (chunk.type === 'finish' ? chunk : undefined);
+    // An answer without its finish would be a truncated one, and the provider would be blamed; without its restart, two in one.
+    return changed ?? (chunk.type === 'finish' || chunk.type === 'restart' ? chunk : undefined);
   });
 }
 

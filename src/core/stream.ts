@@ -1,3 +1,4 @@
+import { TransportError } from './errors.ts';
 import type { Pump } from './pump.ts';
 import { readable } from './reply.ts';
 import type { Chunk, Completion, CompletionStream, Reply } from './types.ts';
@@ -31,7 +32,13 @@ class AnswerStream<T> implements CompletionStream<T> {
   }
 
   get text(): AsyncIterable<string> {
-    return { [Symbol.asyncIterator]: () => new TextIterator(this.#take()) };
+    return {
+      [Symbol.asyncIterator]: () => {
+        const chunks = this.#take();
+        chunks.isTextOnly = true;
+        return new TextIterator(chunks);
+      },
+    };
   }
 
   get completion(): Promise<Completion<T>> {
@@ -51,6 +58,7 @@ class AnswerStream<T> implements CompletionStream<T> {
 class TextIterator implements AsyncIterableIterator<string> {
   readonly #chunks: Pump;
   #last: Promise<unknown> = Promise.resolve();
+  #begun = false;
 
   constructor(chunks: Pump) {
     this.#chunks = chunks;
@@ -75,7 +83,18 @@ class TextIterator implements AsyncIterableIterator<string> {
     for (;;) {
       const { done, value } = await this.#chunks.next();
       if (done === true) return { done, value: undefined };
-      if (value.type === 'text') return { done: false, value: value.text };
+      if (value.type === 'text') {
+        this.#begun = true;
+        return { done: false, value: value.text };
+      }
+      // It began again before anybody knew that only its text is read.
+      if (value.type === 'restart' && this.#begun) {
+        const error = new TransportError('stream_interrupted', 'The answer began again, which its text cannot tell', {
+          provider: value.provider,
+        });
+        this.#chunks.stop(error);
+        throw error;
+      }
     }
   }
 }

@@ -205,7 +205,10 @@ export interface CompletionStream<T = unknown> extends AsyncIterable<Chunk> {
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number;
-  /** Why it was made. `retry`: again at the same provider as the last. `failover`: at another one. `hedge`: beside one that was slow. */
+  /**
+   * Why it was made. `retry`: again at the same provider as the last. `failover`: at another one. `hedge`: beside one that was slow.
+   * `resume`: after a stream that broke when a part of it had been delivered.
+   */
   readonly reason: 'first' | 'retry' | 'failover' | 'hedge' | 'resume';
   /** The provider's name. */
   readonly provider: string;
@@ -508,8 +511,13 @@ export interface HedgeOptions {
 }
 
 export interface ResumeOptions {
-  /** What happens to a stream that breaks after it was answered. @default 'error' */
-  readonly mode?: 'error';
+  /**
+   * What happens to a stream that breaks after it was answered. `error`: it ends in `stream_interrupted`. `restart`: the answer begins
+   * again, after a chunk `restart`. @default 'error'
+   */
+  readonly mode?: 'error' | 'restart';
+  /** How often an answer may be resumed before it ends in the error after all. @default 3 */
+  readonly maxResumes?: number;
 }
 
 export interface TimeoutOptions {
@@ -558,6 +566,8 @@ export interface CallOptions {
   readonly transactionId?: string;
   /** Who leaves a waiting line first. @default 'default' */
   readonly priority?: Priority;
+  /** What becomes of this stream when it breaks, over the transport's `resume`, option by option. */
+  readonly resume?: ResumeOptions | false;
   /** Values for your middleware: `tenant.of('acme')`. */
   readonly values?: readonly ContextEntry[];
 }

@@ -56,9 +56,10 @@ class Rounds {
   readonly #context: Context;
 
   #round = 0;
-  #tried = new Set<string>();
-  readonly #givenUp = new Set<string>();
-  readonly #asked = new Set<string>();
+  #tried: Set<string>;
+  readonly #givenUp: Set<string>;
+  readonly #asked: Set<string>;
+  readonly #resumes: TransportError | undefined;
   #last: string | undefined;
   #lastError: TransportError | undefined;
   /** Something was sent in this round, to find out more than whether a provider is back. */
@@ -67,7 +68,7 @@ class Rounds {
   #hop: NonNullable<Itinerary['hop']> = { probe: false };
   #waitedMs = 0;
   /** The next attempt has been paid for, or must be. */
-  #purse: 'free' | 'paid' | 'owing' = 'free';
+  #purse: 'free' | 'paid' | 'owing';
   #backMs: number | undefined;
   /** How often it has looked into an empty purse. */
   #unpaid = 0;
@@ -86,6 +87,15 @@ class Rounds {
     this.#contentFiltered = contentFiltered;
     this.#place = place;
     this.#context = context;
+    // A call that is resumed has come a part of the way already.
+    const { tried, givenUp, asked, last, paid, resumes } = context.get(itinerary);
+    this.#tried = new Set(tried);
+    this.#givenUp = new Set(givenUp);
+    this.#asked = new Set(asked);
+    this.#last = last;
+    this.#resumes = resumes;
+    this.#lastError = resumes;
+    this.#purse = paid ? 'paid' : 'free';
   }
 
   async attempt(next: Handler, request: CompletionRequest): Promise<Reply> {
@@ -106,6 +116,7 @@ class Rounds {
       patienceMs: this.#maxWaitMs - this.#waitedMs,
       paid,
       hop: this.#hop,
+      resumes: this.#resumes,
     };
     const reply = await next(request, this.#context.with(itinerary.of(hops)));
     this.#purse = 'free';

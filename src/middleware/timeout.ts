@@ -1,4 +1,4 @@
-import { alternatives, type Watcher, watched } from '../core/context.ts';
+import { alternatives, isResumable, type Watcher, watched } from '../core/context.ts';
 import { TransportError } from '../core/errors.ts';
 import { failsOver } from '../core/itinerary.ts';
 import type { Pace } from '../core/pace.ts';
@@ -14,7 +14,7 @@ const firstContentBounds = { least: 5_000, most: 60_000 };
 const idleBounds = { least: 1_000, most: 30_000 };
 /** Who could ask nobody else gains little by giving up early, and a server with a line of its own would have worked for nobody. */
 const leastAloneMs = 20_000;
-/** A stream that has been answered cannot be run again: a healthy one must not be killed for being quick before. */
+/** Where a stream that has been answered cannot be made good, a healthy one must not be killed for being quick before. */
 const leastStreamIdleMs = 10_000;
 /** However near the deadline is, an answer that is under way may be silent for so long. */
 const leastSharedIdleMs = 1_000;
@@ -146,7 +146,8 @@ class AttemptClock implements Watcher {
     const { limits, pace } = this.#place;
     if (limits.idleMs !== undefined) return limits.idleMs;
     const ms = within(idleBounds, pace?.silenceMs);
-    return this.#request.stream === true ? Math.max(leastStreamIdleMs, ms) : ms;
+    const isFinal = this.#request.stream === true && !this.#context.get(isResumable);
+    return isFinal ? Math.max(leastStreamIdleMs, ms) : ms;
   }
 
   #late(): TransportError {

@@ -72,8 +72,9 @@ function payment(health: ProviderHealth, hops: Itinerary): (ok: boolean) => void
   };
 }
 
-function reasonFor({ name }: ProviderHealth, { beside, last }: Itinerary): Attempt['reason'] {
+function reasonFor({ name }: ProviderHealth, { beside, last, resumes }: Itinerary): Attempt['reason'] {
   if (beside !== undefined) return 'hedge';
+  if (resumes !== undefined) return 'resume';
   if (last === undefined) return 'first';
   return last === name ? 'retry' : 'failover';
 }

@@ -57,7 +57,12 @@ const good: readonly MiddlewareContractOptions[] = [
       schema: { jsonSchema: { type: 'object', properties: { name: { type: 'string' } } } },
     }),
   },
-  { name: 'resume', make: () => resume(), changes: ['errors'] },
+  { name: 'resume', make: () => unrouted((place) => resume({}, { ...place, retries: true })), changes: ['errors'] },
+  {
+    name: 'resume, restart',
+    make: () => unrouted((place) => resume({ mode: 'restart', maxResumes: 1 }, { ...place, retries: false })),
+    changes: ['errors', 'asking', 'chunks'],
+  },
   { name: 'retry', make: () => routed((place) => retry({ retries: 0 }, place)), changes: ['asking'] },
   { name: 'hedge', make: () => routed((place) => hedge({ afterMs: 1 }, place)), changes: ['asking'] },
   {

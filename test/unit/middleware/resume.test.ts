@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { RetryQuota } from '../../../src/control/retry-quota.ts';
 import { TransportError } from '../../../src/core/errors.ts';
+import { Health } from '../../../src/core/health.ts';
 import type { CompletionRequest } from '../../../src/core/types.ts';
 import { resume } from '../../../src/middleware/resume.ts';
 import { answerTo, simulated } from '../../../src/testing/index.ts';
@@ -70,7 +72,8 @@ describe('resume, in mode error', () => {
   const over = async (request: CompletionRequest, error: TransportError) => {
     const source = new Source();
     const { reply } = foreignReply(source);
-    const handler = resume()(async () => reply, { provider: undefined, onClose: () => {} });
+    const place = { quota: new RetryQuota(), health: new Health(), retries: true };
+    const handler = resume({}, place)(async () => reply, { provider: undefined, onClose: () => {} });
     const passed = await handler(request, aContext());
     source.fail(error);
     return { reply, passed };
