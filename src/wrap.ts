@@ -1,4 +1,4 @@
-import { firstWait } from './core/context.ts';
+import { firstWait, readerSees } from './core/context.ts';
 import type { TransportError } from './core/errors.ts';
 import { checkCallOptions, checkNamedCalls, checkWrapOptions } from './core/options.ts';
 import type { Pump } from './core/pump.ts';
@@ -52,7 +52,12 @@ export function wrap<I, T>(
     // The caller's words, for estimates of tokens and so that no error repeats them.
     const messages = textsOf(input).map((content) => ({ role: 'user' as const, content }));
     const request = { messages, stream: true } as const;
-    const values = [...(callOptions.values ?? []), errand.of(job), firstWait.of(streams ? 'stream' : 'unary')];
+    const values = [
+      ...(callOptions.values ?? []),
+      errand.of(job),
+      firstWait.of(streams ? 'stream' : 'unary'),
+      readerSees.of('items'),
+    ];
     const reply = readable((await transport.open(request, { ...callOptions, values })).reply);
     if (job.streams.has(reply.provider)) return new Items(reply.chunks);
     if (job.around.has(reply.provider)) return firstOf(reply.chunks);

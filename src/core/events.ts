@@ -82,8 +82,8 @@ export type TransportEvent = Stamp &
     | {
         /** A stream that had been answered broke, and its answer begins again or goes on. */
         readonly type: 'resume';
-        /** `restart`: the reader drops what it has. */
-        readonly mode: 'restart';
+        /** `restart`: the reader drops what it has. `continue`: what comes is the rest of it. */
+        readonly mode: 'restart' | 'continue';
         /** Who answers from here on. */
         readonly provider: string;
         /** What broke the stream. */

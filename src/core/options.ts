@@ -67,7 +67,11 @@ const off = z.literal(false);
 const layer = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   optional(z.union([z.strictObject(shape), off], { error: 'expected an object of options, or false' }));
 
-const resume = layer({ mode: optional(z.enum(['error', 'restart'])), maxResumes: optional(count) });
+const resume = layer({
+  mode: optional(z.enum(['error', 'restart', 'continue'])),
+  otherwise: optional(z.enum(['error', 'restart'])),
+  maxResumes: optional(count),
+});
 
 const layers = {
   route: optional(fn('a strategy, as priority() makes')),

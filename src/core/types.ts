@@ -513,9 +513,11 @@ export interface HedgeOptions {
 export interface ResumeOptions {
   /**
    * What happens to a stream that breaks after it was answered. `error`: it ends in `stream_interrupted`. `restart`: the answer begins
-   * again, after a chunk `restart`. @default 'error'
+   * again, after a chunk `restart`. `continue`: it goes on, after a chunk `resume`, by a model that is asked for the rest. @default 'error'
    */
-  readonly mode?: 'error' | 'restart';
+  readonly mode?: 'error' | 'restart' | 'continue';
+  /** With `continue`: what happens where an answer cannot be gone on with, or no model goes on from the right place. @default 'error' */
+  readonly otherwise?: 'error' | 'restart';
   /** How often an answer may be resumed before it ends in the error after all. @default 3 */
   readonly maxResumes?: number;
 }

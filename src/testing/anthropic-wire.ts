@@ -37,6 +37,7 @@ function readMessagesRequest({ body, headers }: HttpCall): ReturnType<Wire['read
       ...(body.system === undefined ? [] : linesOf(body.system)),
       ...messages.flatMap(({ content }) => linesOf(content)),
     ].join('\n'),
+    turns: messages.map(({ role, content }) => ({ role: stringOf(role), text: linesOf(content).join('\n') })),
     headers,
     body,
     tools: listOf(body.tools).map(({ name, input_schema }) => ({

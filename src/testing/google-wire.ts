@@ -35,6 +35,10 @@ function readGenerateRequest({ path, body, headers }: HttpCall): ReturnType<Wire
     stream: method === 'streamGenerateContent',
     model: decodeURIComponent(model),
     prompt: [...(system === undefined ? [] : [fieldsOf(system)]), ...contents].flatMap(linesOf).join('\n'),
+    turns: contents.map((content) => ({
+      role: content.role === 'model' ? 'assistant' : stringOf(content.role),
+      text: linesOf(content).join('\n'),
+    })),
     headers,
     body,
     tools: declared.map(({ name, parameters, parametersJsonSchema }) => ({

@@ -31,6 +31,7 @@ export function readRequest(
     stream,
     model,
     prompt: messages.map(textOf).join('\n'),
+    turns: messages.map((message) => ({ role: message.role, text: textOf(message) })),
     headers: { 'x-transaction-id': context.transactionId, 'x-attempt': String(context.attempt) },
     body: request,
     tools: (request.tools ?? []).map(({ name, inputSchema }) => ({ name, schema: jsonSchemaOf(inputSchema) })),

@@ -9,6 +9,12 @@ export interface IncomingTool {
   readonly schema: JsonSchema;
 }
 
+/** One message, as the simulated model sees it. */
+export interface Turn {
+  readonly role: string;
+  readonly text: string;
+}
+
 /** A request as a simulated provider sees it, whichever wire it came by. */
 export interface IncomingRequest {
   /** The wire it came by; `undefined` in process. */
@@ -23,6 +29,8 @@ export interface IncomingRequest {
   readonly model: string;
   /** The text of all messages, one a line. */
   readonly prompt: string;
+  /** The messages, oldest first, each with the role that it has in a `CompletionRequest`. */
+  readonly turns: readonly Turn[];
   /** Lower-cased names, without credentials. */
   readonly headers: Readonly<Record<string, string>>;
   /** What was sent: the parsed JSON body, or the `CompletionRequest`. */

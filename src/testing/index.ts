@@ -2,11 +2,12 @@
 
 export { type EnforcedLimits, goDuration } from './allowance.ts';
 export { type AnswerOptions, answerTo, hashOf, randomFrom, tokensOf } from './answer.ts';
+export type { Continuation, Continues } from './continued.ts';
 export type { ContractServer } from './contract-bench.ts';
 export { type FaultCase, type FaultChoice, type FaultName, faultCases, faultOf, faults } from './fault-cases.ts';
 export type { FaultPlanOptions, RandomFaults, ScheduledFault } from './fault-plan.ts';
 export { type ErrorBody, errorCodeOf, type Fault, type RetryAfter, type StatusFault } from './faults.ts';
-export type { IncomingRequest, IncomingTool, WireName } from './incoming.ts';
+export type { IncomingRequest, IncomingTool, Turn, WireName } from './incoming.ts';
 export type { RequestRecord } from './ledger.ts';
 export { type MiddlewareContractOptions, middlewareContract } from './middleware-contract.ts';
 export type { MiddlewareChange } from './middleware-contract-bench.ts';

@@ -12,6 +12,7 @@ import {
   type HttpCall,
   numberOf,
   type Problem,
+  stringOf,
   type Wire,
   type WireError,
 } from './wire.ts';
@@ -55,6 +56,7 @@ function readChatRequest({ body, headers }: HttpCall): ReturnType<Wire['read']> 
     stream: body.stream === true,
     model: typeof body.model === 'string' ? body.model : '',
     prompt: messages.map(({ content }) => textOf(content)).join('\n'),
+    turns: messages.map(({ role, content }) => ({ role: stringOf(role), text: textOf(content) })),
     headers,
     body,
     tools: Array.isArray(body.tools) ? (body.tools as Fields[]).map(readTool) : [],

@@ -28,6 +28,7 @@ function readRequest({ body, headers }: HttpCall): ReturnType<Wire['read']> {
     stream: body.stream === true,
     model: stringOf(body.model),
     prompt: (body.instructions === undefined ? texts.slice(1) : texts).join('\n'),
+    turns: items.map((item) => ({ role: stringOf(item.role), text: textOf(item) })),
     headers,
     body,
     tools: listOf(body.tools)

@@ -3,6 +3,7 @@
 import type { Limits } from '../core/types.ts';
 import { Allowance, type EnforcedLimits, type LimitReading, type Refusal } from './allowance.ts';
 import { hashOf, randomFrom, tokensOf } from './answer.ts';
+import { type Continuation, type Continues, continuationIn, continued } from './continued.ts';
 import { FaultPlan, type FaultPlanOptions } from './fault-plan.ts';
 import type { Fault } from './faults.ts';
 import type { IncomingRequest } from './incoming.ts';
@@ -19,6 +20,11 @@ export interface ServiceOptions extends FaultPlanOptions {
   readonly answer?: (request: IncomingRequest) => string | Answer;
   /** Words, each one token, of a default answer. @default 60 */
   readonly words?: number;
+  /**
+   * What the model does when it is asked for the rest of an answer that was cut off. `exactly`: it repeats the anchor, and goes on.
+   * `ignores`: it answers anew. `paraphrases`: it repeats the anchor in other words. `repeats`: it repeats it twice. @default 'exactly'
+   */
+  readonly continues?: Continues | ((asked: Continuation) => string);
   /** Milliseconds to the first token. @default 0 */
   readonly firstTokenMs?: Duration;
   /** Milliseconds between tokens; 0 sends them all at once. @default 0 */
@@ -89,12 +95,18 @@ export class Service {
   }
 
   #answer(request: IncomingRequest): Answer {
-    const given = this.#options.answer?.(request) ?? defaultAnswer(request, this.#options.words);
-    const answer = typeof given === 'string' ? { text: given } : given;
+    const asked = continuationIn(request);
+    const answer =
+      asked === undefined ? this.#said(request) : continued(this.#said(asked.request), asked, this.#options.continues);
     const most = request.maxOutputTokens ?? Number.POSITIVE_INFINITY;
     if (answer.text === undefined || answer.reasoning !== undefined || answer.toolCalls !== undefined) return answer;
     const tokens = tokensOf(answer.text);
     return tokens.length <= most ? answer : { text: tokens.slice(0, most).join(''), finishReason: 'length' };
+  }
+
+  #said(request: IncomingRequest): Answer {
+    const given = this.#options.answer?.(request) ?? defaultAnswer(request, this.#options.words);
+    return typeof given === 'string' ? { text: given } : given;
   }
 
   #pace(index: number): Pace {

@@ -76,7 +76,7 @@ async function* streamed(
       const { pieces } = answer;
       const { chunks, broken } = chunksIn(events, chunksOf);
       if (chunks.length > 0) yield chunks;
-      else if (answer.pieces > pieces) context.received(goesOn);
+      if (answer.pieces > pieces) context.received(goesOn);
       if (broken !== undefined) throw broken.error;
     }
     const finish = answer.end();

@@ -78,7 +78,7 @@ async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: Stre
       const { chunks, broken, ended } = await nextChunks(reader, chunksOf, call);
       if (answer.sequence > sequence) patience.restore();
       if (chunks.length > 0) yield chunks;
-      else if (answer.pieces > pieces) context.received(goesOn);
+      if (answer.pieces > pieces) context.received(goesOn);
       if (answer.finished || (!ended && broken === undefined)) continue;
       const error = broken?.error ?? endedEarly(answer, failures);
       if (!first.background || answer.id === undefined || !isCut(error, answer)) throw error;

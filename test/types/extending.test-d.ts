@@ -53,7 +53,7 @@ interface Fields {
   'attempt:end': { ledger: Attempt };
   retry: { code: ErrorCode; waitMs: number };
   hedge: { provider: string; afterMs: number };
-  resume: { mode: 'restart'; provider: string; code: ErrorCode };
+  resume: { mode: 'restart' | 'continue'; provider: string; code: ErrorCode };
   'queue:wait': { provider: string; waitMs: number };
   'circuit:change': { provider: string; from: Candidate['circuit']; to: Candidate['circuit'] };
   'window:change': { provider: string; from: number; to: number };

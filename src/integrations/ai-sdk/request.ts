@@ -63,7 +63,7 @@ function unsupported(feature: string, details = 'It reaches models of the AI SDK
   return { type: 'unsupported', feature, details };
 }
 
-const forTheCall = ['priority', 'timeoutMs', 'transactionId'] as const;
+const forTheCall = ['priority', 'timeoutMs', 'transactionId', 'resume'] as const;
 const forTheRequest = ['model', 'require', 'metadata', 'providerOptions'] as const;
 
 function ownOptions(given: Readonly<Record<string, unknown>> | undefined): {

@@ -3,6 +3,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
 } from '@ai-sdk/provider';
+import { readerSees } from '../../core/context.ts';
 import { TransportError } from '../../core/errors.ts';
 import type { Chunk, CompletionStream, Transport } from '../../core/types.ts';
 import { headOfChunk } from '../../wire/ai-sdk-carried.ts';
@@ -19,7 +20,10 @@ export async function streamFrom(
   const { abortSignal } = options;
   try {
     const asked = askedFor(options, model);
-    const stream = await transport.complete({ ...asked.request, stream: true }, asked.options);
+    const stream = await transport.complete(
+      { ...asked.request, stream: true },
+      { ...asked.options, values: [readerSees.of('text')] },
+    );
     const iterator = stream[Symbol.asyncIterator]();
     // It is there already: a call is answered with its first chunk.
     const first = await iterator.next();

@@ -17,6 +17,7 @@ import { ChatGenerationChunk, type ChatResult } from '@langchain/core/outputs';
 import type { Runnable } from '@langchain/core/runnables';
 import type { SerializableSchema } from '@langchain/core/utils/standard_schema';
 import type { ZodV3Like, ZodV4Like } from '@langchain/core/utils/types';
+import { readerSees } from '../../core/context.ts';
 import { TransportError } from '../../core/errors.ts';
 import type { CallOptions, CompletionRequest, Transport } from '../../core/types.ts';
 import { thrownTo } from '../shared/abort.ts';
@@ -46,7 +47,7 @@ export interface ChatModelOptions
   /** Goes into every request. `model`: only the transport's providers of this model are asked. */
   readonly request?: RequestFields;
   /** Goes along with every call. */
-  readonly call?: Pick<CallOptions, 'priority' | 'timeoutMs' | 'values'>;
+  readonly call?: Pick<CallOptions, 'priority' | 'timeoutMs' | 'resume' | 'values'>;
 }
 
 /** What `invoke`, `stream` and `withConfig` take beside LangChain's own. */
@@ -58,7 +59,7 @@ export interface ChatModelCallOptions extends BaseChatModelCallOptions {
   /** Over what the model was made with, field by field. */
   request?: RequestFields;
   /** Over what the model was made with, field by field. */
-  call?: Pick<CallOptions, 'priority' | 'timeoutMs' | 'transactionId' | 'values'>;
+  call?: Pick<CallOptions, 'priority' | 'timeoutMs' | 'resume' | 'transactionId' | 'values'>;
 }
 
 type Structured<T extends Record<string, unknown>> =
@@ -124,10 +125,11 @@ export class TransportChatModel extends BaseChatModel<ChatModelCallOptions, AIMe
     runManager?: CallbackManagerForLLMRun,
   ): AsyncGenerator<ChatGenerationChunk> {
     const writer = new MessageWriter();
+    const call = this.#callFor(options);
     try {
       const stream = await this.transport.complete(
         { ...this.#requestFor(messages, options), stream: true },
-        this.#callFor(options),
+        { ...call, values: [...(call.values ?? []), readerSees.of('text')] },
       );
       for await (const chunk of stream) {
         if (chunk.type === 'restart')

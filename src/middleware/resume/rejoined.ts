@@ -1,5 +1,6 @@
 import type { RetryQuota } from '../../control/retry-quota.ts';
-import { isResumable } from '../../core/context.ts';
+import { anchorOf, Seam } from '../../control/seam.ts';
+import { isResumable, type Watcher, watched } from '../../core/context.ts';
 import { failed, type PartialAnswer, type TransportError, withFields } from '../../core/errors.ts';
 import type { Health } from '../../core/health.ts';
 import { itinerary } from '../../core/itinerary.ts';
@@ -7,12 +8,17 @@ import type { Pump } from '../../core/pump.ts';
 import { readable } from '../../core/reply.ts';
 import { abandoned, type Fork, forkSignal, reasonOf } from '../../core/signals.ts';
 import type { Chunk, CompletionRequest, Context, Handler, Outcome, Reply } from '../../core/types.ts';
+import { continuationOf } from './continuation.ts';
 import { interrupted } from './interrupted.ts';
+import { restBehind } from './rest-behind.ts';
+import type { Unable } from './unable.ts';
 
 /** How an answer is resumed. */
 export interface ResumePlan {
-  readonly mode: 'restart';
+  readonly mode: 'restart' | 'continue';
+  readonly otherwise: 'error' | 'restart';
   readonly maxResumes: number;
+  readonly unable: Unable;
   readonly place: { readonly quota: RetryQuota; readonly health: Health; readonly retries: boolean };
   readonly next: Handler;
   readonly request: CompletionRequest;
@@ -20,6 +26,21 @@ export interface ResumePlan {
 }
 
 type Stream = Reply & { readonly chunks: Pump };
+
+/** Notes whether a tool call was begun, of which nothing has been delivered yet. */
+export class OpenTools implements Watcher {
+  begun = false;
+
+  progress(): void {
+    this.begun = true;
+  }
+}
+
+/** How many models are asked for the rest of one answer before it is given up. */
+const mostTries = 2;
+
+/** How the next stream follows on the one that broke. */
+type Step = { readonly mode: 'restart' } | { readonly mode: 'continue'; readonly anchor: string };
 
 /** One answer, made of as many streams as it takes: when one breaks, the next is asked for. */
 export class Rejoined implements Reply, AsyncIterator<Chunk> {
@@ -29,18 +50,26 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
   /** What the reader is given. */
   readonly reply: Reply;
   #stream: Stream;
+  #tools: OpenTools;
+  /** Whose streams broke, since the answer last went on. */
+  #broke: Set<string>;
   /** Of the stream that is asked for. */
   #fork: Fork | undefined;
   #left = false;
   #resumes = 0;
+  #resumed = false;
+  #isContinuable = true;
   #ready: Chunk[] = [];
   /** What was handed on since the answer last began. */
   #text = '';
   #reasoning = '';
   #toolCalls: PartialAnswer['toolCalls'][number][] = [];
+  #raw = false;
 
-  constructor(first: Reply, plan: ResumePlan) {
+  constructor(first: Reply, tools: OpenTools, plan: ResumePlan) {
     this.provider = first.provider;
+    this.#broke = new Set([first.provider]);
+    this.#tools = tools;
     this.#plan = plan;
     this.#stream = readable(first);
     const reply = readable(this);
@@ -55,7 +84,9 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
 
   /** How the stream ended that the answer ended with. */
   get done(): Promise<Outcome> {
-    return this.#stream.done;
+    return this.#stream.done.then((outcome) =>
+      outcome.ok ? { ok: true, completion: { ...outcome.completion, resumed: this.#resumed } } : outcome,
+    );
   }
 
   async next(): Promise<IteratorResult<Chunk>> {
@@ -83,6 +114,7 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
     if (chunk.type === 'text') this.#text += chunk.text;
     else if (chunk.type === 'reasoning') this.#reasoning += chunk.text;
     else if (chunk.type === 'toolCall') this.#toolCalls.push(chunk.toolCall);
+    else if (chunk.type === 'raw') this.#raw = true;
     return chunk;
   }
 
@@ -95,37 +127,81 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
 
   /** Makes a break good. @throws the error to end with, when it cannot be */
   async #resume(error: TransportError): Promise<void> {
-    const { context } = this.#plan;
+    const { signal } = this.#plan.context;
     if (error.retry === 'never') throw this.#ended(error);
     const broken = interrupted(this.#ended(error));
-    if (!this.#canRestart() || !this.#pays()) throw broken;
-    let stream: Stream;
-    try {
-      stream = await this.#open(error);
-    } catch {
-      throw context.signal.aborted ? this.#ended(reasonOf(context.signal)) : broken;
+    if (this.#resumes >= this.#plan.maxResumes) throw broken;
+    this.#resumes += 1;
+    for (let tries = 0; ; tries += 1) {
+      const step = this.#step(tries);
+      if (step === undefined || !this.#plan.place.quota.withdraw()) throw broken;
+      try {
+        const stream = await this.#open(step, error);
+        if (step.mode === 'restart') return this.#restart(stream, error);
+        if (await this.#joins(stream, step.anchor, error)) return;
+      } catch {
+        if (signal.aborted) throw this.#ended(reasonOf(signal));
+        if (step.mode === 'restart') throw broken;
+        // Nobody can be asked for the rest.
+        this.#isContinuable = false;
+      }
     }
+  }
+
+  /** @param tries how many streams were asked for since the last break */
+  #step(tries: number): Step | undefined {
+    const { mode, otherwise } = this.#plan;
+    if (this.#left) return undefined;
+    const anchor = mode === 'continue' && tries < mostTries ? this.#anchor() : undefined;
+    if (anchor !== undefined) return { mode: 'continue', anchor };
+    return (mode === 'restart' || otherwise === 'restart') && !this.#pump.isTextOnly ? { mode: 'restart' } : undefined;
+  }
+
+  /** What a model has to begin with that goes on; `undefined` where no model can. */
+  #anchor(): string | undefined {
+    // A tool call cannot be gone on with, what was thought is bound to what was said after it, and a shape is made from its beginning.
+    if (!this.#isContinuable || this.#tools.begun || this.#toolCalls.length > 0) return undefined;
+    if (this.#raw || this.#reasoning !== '' || this.#plan.request.schema !== undefined) return undefined;
+    return anchorOf(this.#text);
+  }
+
+  #restart(stream: Stream, { code }: TransportError): void {
     const { provider } = stream;
-    context.publish({ type: 'resume', mode: 'restart', provider, code: error.code });
+    this.#plan.context.publish({ type: 'resume', mode: 'restart', provider, code });
     this.#text = '';
     this.#reasoning = '';
     this.#toolCalls = [];
+    this.#raw = false;
+    this.#resumed = false;
+    this.#isContinuable = true;
     this.#ready = [{ type: 'restart', provider }];
     this.#goOn(stream);
   }
 
-  #canRestart(): boolean {
-    return !this.#left && !this.#pump.isTextOnly;
-  }
-
-  #pays(): boolean {
-    if (this.#resumes >= this.#plan.maxResumes || !this.#plan.place.quota.withdraw()) return false;
-    this.#resumes += 1;
+  /** Whether the stream goes on where the text stops. Then it is gone on with from there; else it is let go of. */
+  async #joins(stream: Stream, anchor: string, { code }: TransportError): Promise<boolean> {
+    const { context, unable } = this.#plan;
+    const { provider } = stream;
+    const rest = await restBehind(stream.chunks, new Seam(anchor, this.#text));
+    if (rest === 'broken') {
+      this.#broke.add(provider);
+      return false;
+    }
+    if (rest === 'elsewhere') {
+      unable.add(provider);
+      this.#fork?.abort(abandoned());
+      return false;
+    }
+    context.publish({ type: 'resume', mode: 'continue', provider, code });
+    this.#ready = [{ type: 'resume', provider, offset: this.#text.length }, ...rest];
+    this.#resumed = true;
+    this.#goOn(stream);
     return true;
   }
 
   #goOn(stream: Stream): void {
     this.#stream = stream;
+    this.#broke = new Set([stream.provider]);
     this.#pump.hurry(false);
     this.#follow(stream);
   }
@@ -142,9 +218,8 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
   }
 
   /** Asks for a stream, elsewhere if that is possible. */
-  async #open(error: TransportError): Promise<Stream> {
-    const { next, request, context, place, maxResumes } = this.#plan;
-    const { provider } = this.#stream;
+  async #open(step: Step, error: TransportError): Promise<Stream> {
+    const { next, request, context, place, maxResumes, unable } = this.#plan;
     const { quota, health, retries } = place;
     const fork = forkSignal(context.signal);
     this.#fork = fork;
@@ -152,10 +227,10 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
     // Who has nobody to ask elsewhere asks again. A retry layer waits a moment before it does.
     const isTried = !isFinal && (retries || health.providers.length > 1);
     const from = {
-      tried: new Set(isTried ? [provider] : []),
-      givenUp: new Set(isFinal ? [provider] : []),
-      asked: new Set([provider]),
-      last: provider,
+      tried: isTried ? this.#broke : new Set<string>(),
+      givenUp: new Set([...(isFinal ? this.#broke : []), ...(step.mode === 'continue' ? unable.names : [])]),
+      asked: this.#broke,
+      last: [...this.#broke].at(-1),
       patienceMs: 0,
       paid: true,
       hop: undefined,
@@ -163,9 +238,11 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
     };
     const sent = context.attempts.length;
     try {
+      const resumable = isResumable.of(this.#resumes < maxResumes);
+      this.#tools = new OpenTools();
       const reply = await next(
-        request,
-        context.fork({ signal: fork.signal }).with(itinerary.of(from), isResumable.of(this.#resumes < maxResumes)),
+        step.mode === 'restart' ? request : continuationOf(request, this.#text, step.anchor),
+        watched(context.fork({ signal: fork.signal }).with(itinerary.of(from), resumable), this.#tools),
       );
       void reply.done.then(({ ok }) => {
         if (!ok) fork.abort(abandoned());

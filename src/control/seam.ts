@@ -1,0 +1,95 @@
+/** Characters of an anchor: the fewest that it may have, as many as it has, and the most, where fewer stand in the text twice. */
+const lengths = { least: 8, usual: 24, most: 400 };
+/** Characters behind the anchor that are looked at before any is handed out: longer ones that were said before are said again. */
+const probeLength = 48;
+/** An overlap this short is one only when it is whole words; a shorter one than the least is chance. */
+const overlap = { least: 4, sure: 8 };
+
+/**
+ * The end of a text that a continuation has to begin with, so that it can be told where it goes on; `undefined` where there is none that
+ * would tell: the text is too short, ends within a character, or repeats itself.
+ */
+export function anchorOf(text: string): string | undefined {
+  // Half of a character cannot be sent, and not be repeated.
+  if (isHigh(text.charCodeAt(text.length - 1))) return undefined;
+  const last = Math.max(0, text.length - lengths.most);
+  let start = text.length - lengths.usual;
+  if (start <= 0) return wholeOf(text);
+  // Two places that end alike, and a model may go on from the wrong one.
+  while (start > last && !(isBeginning(text, start) && text.indexOf(text.slice(start)) === start)) start -= 1;
+  if (start > 0)
+    return isBeginning(text, start) && text.indexOf(text.slice(start)) === start ? text.slice(start) : undefined;
+  return wholeOf(text);
+}
+
+function wholeOf(text: string): string | undefined {
+  const anchor = text.trimStart();
+  return anchor.length < lengths.least ? undefined : anchor;
+}
+
+/** Models leave out spaces that an answer would begin with. */
+function isBeginning(text: string, index: number): boolean {
+  return !/\s/.test(text.charAt(index)) && !isLow(text.charCodeAt(index));
+}
+
+function isHigh(code: number): boolean {
+  return code >= 0xd800 && code < 0xdc00;
+}
+
+function isLow(code: number): boolean {
+  return code >= 0xdc00 && code < 0xe000;
+}
+
+/**
+ * Looks whether a text goes on where another stops. It must begin with the anchor, exactly, which is cut off; and what follows must
+ * not be said before: the anchor once more, the end of the text, or anything longer that stands in it. Until that is known nothing of it
+ * is handed out.
+ */
+export class Seam {
+  readonly #anchor: string;
+  readonly #before: string;
+  #held = '';
+
+  /** @param before the text that is to be gone on with; it ends with the anchor. */
+  constructor(anchor: string, before: string) {
+    this.#anchor = anchor;
+    this.#before = before;
+  }
+
+  /** Takes a piece. Returns what goes on, once that is known; `undefined` until then; `false` when it does not go on there. */
+  push(piece: string): string | undefined | false {
+    this.#held += piece;
+    const anchor = this.#anchor;
+    const shared = Math.min(anchor.length, this.#held.length);
+    if (this.#held.slice(0, shared) !== anchor.slice(0, shared)) return false;
+    const rest = this.#held.slice(anchor.length);
+    if (said(rest).length < Math.max(probeLength, anchor.length)) return undefined;
+    return this.#isRepeated(rest) ? false : rest;
+  }
+
+  /** No further text comes. */
+  end(): string | false {
+    if (!this.#held.startsWith(this.#anchor)) return false;
+    const rest = this.#held.slice(this.#anchor.length);
+    return this.#isRepeated(rest) ? false : rest;
+  }
+
+  #isRepeated(rest: string): boolean {
+    const next = said(rest);
+    const before = this.#before;
+    if (next.startsWith(this.#anchor)) return true;
+    if (next.length >= lengths.usual && before.includes(next.slice(0, probeLength))) return true;
+    const most = Math.min(next.length, before.length, lengths.most);
+    for (let length = overlap.least; length <= most; length += 1) {
+      if (!before.endsWith(next.slice(0, length))) continue;
+      const isWords = before.length === length || /\s/.test(before.charAt(before.length - length - 1));
+      if (length >= overlap.sure || isWords) return true;
+    }
+    return false;
+  }
+}
+
+/** Without the spaces, dots and quotes that a model may put between what it repeats. */
+function said(text: string): string {
+  return text.replace(/^[\s"'`.…]+/, '');
+}

@@ -1,0 +1,32 @@
+import type { Seam } from '../../control/seam.ts';
+import { failed } from '../../core/errors.ts';
+import type { Chunk } from '../../core/types.ts';
+
+/**
+ * Reads a continuation until it is known whether it goes on from the right place: the first chunks behind the seam. `elsewhere`: it does
+ * not. `broken`: the stream broke before that was known.
+ *
+ * @throws TransportError the stream's, when no other attempt can help
+ */
+export async function restBehind(
+  chunks: AsyncIterator<Chunk>,
+  seam: Seam,
+): Promise<readonly Chunk[] | 'elsewhere' | 'broken'> {
+  for (;;) {
+    let chunk: Chunk;
+    try {
+      ({ value: chunk } = await chunks.next());
+    } catch (error) {
+      if (failed(error).retry === 'never') throw error;
+      return 'broken';
+    }
+    // How it thinks about going on is no part of the answer.
+    if (chunk.type === 'reasoning') continue;
+    const isText = chunk.type === 'text';
+    const rest = chunk.type === 'text' ? seam.push(chunk.text) : seam.end();
+    if (rest === false) return 'elsewhere';
+    if (rest === undefined) continue;
+    const more = isText ? [] : [chunk];
+    return rest === '' ? more : [{ type: 'text', text: rest }, ...more];
+  }
+}

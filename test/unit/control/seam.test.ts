@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { anchorOf, Seam } from '../../../src/control/seam.ts';
+import { answerTo, randomFrom } from '../../../src/testing/index.ts';
+
+/** Without halves of characters. */
+const isWhole = (text: string): boolean => !/[\ud800-\udfff]/u.test(text);
+
+describe('the anchor of a text', () => {
+  const said = 'The quick brown fox jumps over the lazy dog near the river bank.';
+
+  it('is its last 24 characters', () => {
+    expect(anchorOf(said)).toBe(said.slice(-24));
+  });
+
+  it('is all of a short text, but for the spaces before it', () => {
+    expect(anchorOf('\n  Once upon a time')).toBe('Once upon a time');
+  });
+
+  it('is none of a text that says too little, or nothing', () => {
+    expect([anchorOf('Sure, I'), anchorOf(''), anchorOf(' '.repeat(40))]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('never begins with a space or within a character', () => {
+    for (let spaces = 0; spaces < 30; spaces += 1) {
+      const anchor = anchorOf(`${said}${' '.repeat(spaces)}and then the cat came by`) ?? ' ';
+      expect(anchor).toMatch(/^\S/);
+    }
+    for (let pad = 0; pad < 30; pad += 1) {
+      const text = `${said}👩‍💻🚀${'x'.repeat(pad)} and`;
+      const anchor = anchorOf(text) ?? '';
+      expect(isWhole(anchor)).toBe(true);
+      expect(text.endsWith(anchor)).toBe(true);
+    }
+  });
+
+  it('is none of a text that ends within a character: half of one cannot be repeated', () => {
+    expect(anchorOf(`${said} 🚀`.slice(0, -1))).toBeUndefined();
+    expect(anchorOf(`${said} 🚀`)).toBe(`${said} 🚀`.slice(-25));
+  });
+
+  it('is longer where the same stands elsewhere in the text, until it stands there once', () => {
+    const twice = `First: ${said} Second: ${said}`;
+    const anchor = anchorOf(twice) as string;
+    expect(anchor.length).toBeGreaterThan(said.length);
+    expect(twice.indexOf(anchor)).toBe(twice.length - anchor.length);
+  });
+
+  it('is none of a text that only repeats itself', () => {
+    expect(anchorOf('ha '.repeat(500))).toBeUndefined();
+  });
+});
+
+describe('a seam', () => {
+  const whole = answerTo('seams', { words: 120 });
+  const joined = (anchor: string, before: string, text: string, size: number): string | false => {
+    const seam = new Seam(anchor, before);
+    let out: string | undefined;
+    for (let at = 0; at < text.length; at += size) {
+      const piece = text.slice(at, at + size);
+      if (out !== undefined) {
+        out += piece;
+        continue;
+      }
+      const rest = seam.push(piece);
+      if (rest === false) return false;
+      out = rest;
+    }
+    return out ?? seam.end();
+  };
+
+  it('cuts off exactly the anchor, wherever the text stopped and however it goes on coming', () => {
+    const random = randomFrom(7);
+    let whichTell = 0;
+    for (let at = 8; at <= whole.length; at += 1) {
+      const before = whole.slice(0, at);
+      const anchor = anchorOf(before);
+      if (anchor === undefined) {
+        expect(before.length < 8 || !isWhole(before)).toBe(true);
+        continue;
+      }
+      whichTell += 1;
+      const rest = joined(anchor, before, anchor + whole.slice(at), 1 + Math.floor(random() * 30));
+      expect([at, rest]).toEqual([at, whole.slice(at)]);
+    }
+    expect(whichTell).toBeGreaterThan(whole.length * 0.9);
+  });
+
+  it('hands nothing out before it is known that nothing is said again', () => {
+    const before = whole.slice(0, 400);
+    const anchor = anchorOf(before) as string;
+    const seam = new Seam(anchor, before);
+    expect(seam.push(anchor)).toBeUndefined();
+    expect(seam.push(whole.slice(400, 440))).toBeUndefined();
+    expect(seam.push(whole.slice(440, 460))).toBe(whole.slice(400, 460));
+  });
+
+  it('refuses as soon as a character differs', () => {
+    const before = whole.slice(0, 400);
+    const anchor = anchorOf(before) as string;
+    expect(new Seam(anchor, before).push(`${anchor.slice(0, 5)}~`)).toBe(false);
+  });
+
+  it('of a text with nothing more to say is passed with the anchor alone', () => {
+    const before = whole.slice(0, 400);
+    const anchor = anchorOf(before) as string;
+    expect([joined(anchor, before, anchor, 5), joined(anchor, before, anchor.slice(0, -1), 5)]).toEqual(['', false]);
+  });
+
+  it.each([
+    ['the anchor again', (anchor: string) => anchor],
+    ['the anchor again, after dots', (anchor: string) => `... ${anchor}`],
+    ['the last words again', (_: string, before: string) => before.slice(-30)],
+    ['the beginning again', (_: string, before: string) => before],
+    ['what stands in the middle', (_: string, before: string) => before.slice(100)],
+  ])('refuses %s', (_, again) => {
+    for (let at = 200; at < 500; at += 1) {
+      const before = whole.slice(0, at);
+      const anchor = anchorOf(before);
+      if (anchor === undefined) continue;
+      expect([at, joined(anchor, before, anchor + again(anchor, before) + whole.slice(at), 7)]).toEqual([at, false]);
+    }
+  });
+});

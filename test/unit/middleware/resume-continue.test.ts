@@ -1,0 +1,240 @@
+import { describe, expect, it } from 'vitest';
+import type { Chunk, CompletionRequest, ResumeOptions } from '../../../src/core/types.ts';
+import {
+  type Answer,
+  answerTo,
+  type Continues,
+  type Fault,
+  type IncomingRequest,
+  type SimulatedOptions,
+  simulated,
+} from '../../../src/testing/index.ts';
+import { advance, given, kept, readAll, requestsAt, transport, virtualTime } from './support.ts';
+
+virtualTime();
+
+const hello = { prompt: 'Hello', stream: true } as const;
+const goOn: ResumeOptions = { mode: 'continue' };
+const reference = answerTo('Hello');
+const cut = (afterTokens: number): Fault => ({ kind: 'cut', afterTokens, by: 'reset' });
+
+function keptOf(chunks: readonly Chunk[]): string {
+  let text = '';
+  for (const chunk of chunks) {
+    if (chunk.type === 'restart') text = '';
+    if (chunk.type === 'text') text += chunk.text;
+  }
+  return text;
+}
+
+/** Two providers, of which the first breaks after so many tokens, and the second is asked to go on. */
+function pair(
+  afterTokens: number,
+  second: SimulatedOptions = {},
+  resume: ResumeOptions = goOn,
+  first: SimulatedOptions = {},
+) {
+  const a = simulated({ name: 'a', tokenMs: 5, fault: cut(afterTokens), ...first });
+  const b = simulated({ name: 'b', tokenMs: 5, ...second });
+  return { a, b, llm: transport({ providers: [a, b], resume, hedge: false }) };
+}
+
+describe('resume, in mode continue', () => {
+  it('another provider goes on where the first stopped, and the seam is told', async () => {
+    const { llm, b } = pair(17);
+    const stream = await kept(llm.complete(hello));
+    const { text, chunks, error } = await kept(readAll(stream));
+    expect([text, error]).toEqual([reference, undefined]);
+    const seam = chunks.findIndex(({ type }) => type === 'resume');
+    const before = keptOf(chunks.slice(0, seam));
+    expect(chunks[seam]).toEqual({ type: 'resume', provider: 'b', offset: before.length });
+    expect([before.length > 24, chunks.filter(({ type }) => type === 'resume').length]).toEqual([true, 1]);
+    const completion = await kept(stream.completion);
+    expect(completion).toMatchObject({ text: reference, resumed: true, provider: 'b', finishReason: 'stop' });
+    expect(completion.attempts).toMatchObject([
+      { reason: 'first', provider: 'a', outcome: 'connection' },
+      { reason: 'resume', provider: 'b', outcome: 'ok' },
+    ]);
+    const told = llm.events.filter(({ type }) => type === 'resume');
+    expect(told).toMatchObject([{ mode: 'continue', provider: 'b', code: 'connection' }]);
+    // Asked by a turn of the user's: a conversation that ends with the model's own words is refused by many models.
+    const { messages } = given(b.requests[0]).body as CompletionRequest;
+    expect(messages).toMatchObject([
+      { role: 'user', content: 'Hello' },
+      { role: 'assistant', content: before },
+      { role: 'user', content: expect.stringContaining(`<anchor>${before.slice(-24)}`.slice(0, 20)) },
+    ]);
+  });
+
+  it('who reads text alone is given it without a seam', async () => {
+    const { llm } = pair(17);
+    const stream = await kept(llm.complete(hello));
+    let text = '';
+    await kept(
+      (async () => {
+        for await (const piece of stream.text) text += piece;
+      })(),
+    );
+    expect(text).toBe(reference);
+  });
+
+  it('a lone provider is asked for the rest itself, as often as it takes', async () => {
+    const a = simulated({ name: 'a', tokenMs: 5, script: [cut(10), cut(15), cut(20)] });
+    const llm = transport({ providers: [a], resume: goOn, circuitBreaker: false });
+    const { text, chunks } = await kept(readAll(await kept(llm.complete(hello))));
+    expect([text, chunks.filter(({ type }) => type === 'resume').length, requestsAt(a)]).toEqual([reference, 3, 4]);
+  });
+
+  it('of an answer that was whole but for its end nothing is said again', async () => {
+    const { llm } = pair(0, {}, goOn, { fault: 'missing-terminal-event' });
+    const { text, error } = await kept(readAll(await kept(llm.complete(hello))));
+    expect([text, error]).toEqual([reference, undefined]);
+  });
+
+  it('a stream that breaks before the seam is known has added nothing', async () => {
+    const { llm, a, b } = pair(17, { script: [cut(2)] }, goOn, { fault: undefined, script: [cut(17), 'ok'] });
+    const { text, chunks } = await kept(readAll(await kept(llm.complete(hello))));
+    expect([text, requestsAt(a), requestsAt(b)]).toEqual([reference, 2, 1]);
+    expect(chunks.filter(({ type }) => type === 'resume')).toMatchObject([{ provider: 'a' }]);
+  });
+
+  it('what it thinks about going on is not handed out', async () => {
+    const answer = () => ({ reasoning: 'let me think', text: reference });
+    const thinking = simulated({ name: 'b', continues: ({ anchor, rest }) => anchor + rest, answer });
+    // A model that thinks before it repeats the anchor.
+    const stream = thinking.stream?.bind(thinking);
+    const b = {
+      ...thinking,
+      async *stream(...args: Parameters<NonNullable<typeof stream>>): AsyncGenerator<Chunk> {
+        yield { type: 'reasoning', text: 'Where was I?' };
+        yield* (stream as NonNullable<typeof stream>)(...args);
+      },
+    };
+    const llm = transport({
+      providers: [simulated({ name: 'a', fault: cut(17), tokenMs: 5 }), b],
+      resume: goOn,
+      hedge: false,
+    });
+    const { text, chunks } = await kept(readAll(await kept(llm.complete(hello))));
+    expect([text, chunks.some(({ type }) => type === 'reasoning')]).toEqual([reference, false]);
+  });
+
+  it('tool calls that come after the seam pass', async () => {
+    const answer = (): Answer => ({ text: reference, toolCalls: [{ name: 'one', input: { a: 1 } }] });
+    const { llm } = pair(17, { answer }, goOn, { answer });
+    const stream = await kept(llm.complete(hello));
+    const { text } = await kept(readAll(stream));
+    expect(text).toBe(reference);
+    expect(await kept(stream.completion)).toMatchObject({ toolCalls: [{ name: 'one', input: { a: 1 } }] });
+  });
+
+  it('a break after the seam tells all that was delivered, from both', async () => {
+    const { llm } = pair(17, { fault: cut(25) }, { ...goOn, maxResumes: 1 });
+    const { text, error } = await kept(readAll(await kept(llm.complete(hello))));
+    expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text, toolCalls: [], reasoning: undefined } });
+    expect(reference.startsWith(text)).toBe(true);
+    expect(text.length).toBeGreaterThan(keptOf([]).length);
+  });
+});
+
+describe('a model that does not go on from the right place', () => {
+  const ways: readonly (readonly [string, SimulatedOptions['continues']])[] = [
+    ...(['ignores', 'paraphrases', 'repeats'] satisfies Continues[]).map((way) => [way, way] as const),
+    ['says it all again behind the anchor', ({ anchor, delivered, rest }) => anchor + delivered + rest],
+    ['says the last sentence again', ({ anchor, delivered, rest }) => anchor + delivered.slice(-60) + rest],
+    ['says the last word again', ({ anchor, delivered, rest }) => `${anchor} ${/\S+$/.exec(delivered)?.[0]}${rest}`],
+    ['leaves the anchor out', ({ rest }) => rest],
+    ['repeats half of it', ({ anchor, rest }) => anchor.slice(12) + rest],
+    ['puts it in quotes', ({ anchor, rest }) => `"${anchor}${rest}`],
+    ['changes one letter', ({ anchor, rest }) => `${anchor.slice(0, 9)}~${anchor.slice(10)}${rest}`],
+    ['says a part of it only', ({ anchor }) => anchor.slice(0, 12)],
+    ['apologises', () => 'Sorry about that! Where were we?'],
+  ];
+
+  const first = {
+    fault: undefined,
+    script: ({ turns }: IncomingRequest) => (turns.length === 1 ? cut(17) : 'http-503'),
+  } as const;
+
+  it.each(ways)('%s: nothing of it is handed out, and the stream ends in the error', async (_, continues) => {
+    const { llm, b } = pair(17, { continues }, goOn, first);
+    const { text, error, chunks } = await kept(readAll(await kept(llm.complete(hello))));
+    expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text }, cause: { code: 'connection' } });
+    expect([reference.startsWith(text), chunks.some(({ type }) => type === 'resume')]).toEqual([true, false]);
+    expect(error).toMatchObject({
+      attempts: expect.arrayContaining([expect.objectContaining({ provider: 'b', reason: 'resume' })]),
+    });
+    // It is asked once, let go of, and nothing of it is held against it.
+    expect(requestsAt(b)).toBe(1);
+    expect(llm.health()[1]).toMatchObject({ inFlight: 0, failureRatio: 0 });
+  });
+
+  it.each(ways)('%s: the answer begins again, where the caller chose that', async (_, continues) => {
+    const { llm } = pair(17, { continues }, { mode: 'continue', otherwise: 'restart' }, first);
+    const stream = await kept(llm.complete(hello));
+    const { chunks, error } = await kept(readAll(stream));
+    expect([keptOf(chunks), error]).toEqual([reference, undefined]);
+    expect(chunks.filter(({ type }) => type === 'restart').length).toBe(1);
+    expect(await kept(stream.completion)).toMatchObject({ resumed: false, text: reference });
+  });
+
+  it('is not asked for the rest again for ten minutes, while the others are', async () => {
+    const c = simulated({ name: 'c', tokenMs: 5 });
+    const a = simulated({ name: 'a', tokenMs: 5, script: ({ turns }) => (turns.length === 1 ? cut(17) : 'http-503') });
+    const b = simulated({ name: 'b', tokenMs: 5, continues: 'ignores' });
+    const llm = transport({ providers: [a, b, c], resume: goOn, hedge: false, circuitBreaker: false });
+    const once = async () => (await kept(readAll(await kept(llm.complete(hello))))).text;
+    expect([await once(), requestsAt(b), requestsAt(c)]).toEqual([reference, 1, 1]);
+    expect([await once(), requestsAt(b), requestsAt(c)]).toEqual([reference, 1, 2]);
+    await advance(600_001);
+    expect([await once(), requestsAt(b), requestsAt(c)]).toEqual([reference, 2, 3]);
+  });
+});
+
+describe('what no model can go on with', () => {
+  const cases: readonly (readonly [string, Answer, number, Partial<CompletionRequest>])[] = [
+    ['too little text', { text: reference }, 1, {}],
+    ['reasoning before it', { reasoning: 'I think that', text: reference }, 20, {}],
+    ['an open tool call', { text: reference, toolCalls: [{ name: 'one', input: { a: 'a long input' } }] }, 62, {}],
+    [
+      'a shape that it must have',
+      { text: JSON.stringify({ a: reference }) },
+      20,
+      { schema: { jsonSchema: { type: 'object' } } },
+    ],
+  ];
+
+  it.each(cases)('%s: the error, and nothing is asked', async (_, answer, afterTokens, more) => {
+    const { llm, b } = pair(afterTokens, { answer: () => answer }, goOn, { answer: () => answer });
+    const { error, text } = await kept(readAll(await kept(llm.complete({ ...hello, ...more, stream: true }))));
+    expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text } });
+    expect([requestsAt(b), text !== '']).toEqual([0, true]);
+  });
+
+  it.each(cases)('%s: from the beginning, where the caller chose that', async (_, answer, afterTokens, more) => {
+    const resume = { mode: 'continue', otherwise: 'restart' } as const;
+    const { llm } = pair(afterTokens, { answer: () => answer }, resume, { answer: () => answer });
+    const { chunks, error } = await kept(readAll(await kept(llm.complete({ ...hello, ...more, stream: true }))));
+    expect([keptOf(chunks), error]).toEqual([answer.text, undefined]);
+  });
+
+  it('completed tool calls are kept in the error', async () => {
+    const answer = (): Answer => ({ text: reference, toolCalls: [{ name: 'one', input: { a: 1 } }] });
+    const healthy = simulated({ name: 'a', answer });
+    const stream = healthy.stream?.bind(healthy);
+    const a = {
+      ...healthy,
+      async *stream(...args: Parameters<NonNullable<typeof stream>>): AsyncGenerator<Chunk> {
+        for await (const chunk of (stream as NonNullable<typeof stream>)(...args)) {
+          if (chunk.type === 'finish') throw new Error('gone');
+          yield chunk;
+        }
+      },
+    };
+    const b = simulated({ name: 'b', answer });
+    const llm = transport({ providers: [a, b], resume: goOn, hedge: false });
+    const { error } = await kept(readAll(await kept(llm.complete(hello))));
+    expect(error).toMatchObject({ partial: { text: reference, toolCalls: [{ name: 'one', input: { a: 1 } }] } });
+    expect(requestsAt(b)).toBe(0);
+  });
+});
