@@ -44,7 +44,7 @@ describe('a tool call on its way', () => {
     expect(await told(openaiOf(server))).toEqual(['progress', 'toolCall', 'finish']);
     const begun = delta({ content: 'Well', tool_calls: [called] });
     server.answer(slowly([role, begun, piece(''), piece(''), delta({}, 'tool_calls'), done]));
-    expect(await told(openaiOf(server))).toEqual(['text', 'toolCall', 'finish']);
+    expect(await told(openaiOf(server))).toEqual(['text', 'progress', 'toolCall', 'finish']);
   });
 
   it('of Messages does too; pings and empty pieces do not', async () => {
