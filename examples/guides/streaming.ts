@@ -56,4 +56,15 @@ try {
 }
 // #endregion
 
+model.setFault(undefined);
+// #region restart
+const answered = await llm.complete({ prompt: 'Tell me a story.', stream: true }, { resume: { mode: 'restart' } });
+let told = '';
+for await (const chunk of answered) {
+  if (chunk.type === 'restart') told = ''; // drop what you have: the answer starts again
+  if (chunk.type === 'text') told += chunk.text;
+}
+// #endregion
+console.log(told);
+
 await llm.close();

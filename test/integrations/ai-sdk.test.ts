@@ -16,8 +16,10 @@ import {
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { OptionsError, TransportError } from '../../src/core/errors.ts';
+import type { ResumeOptions } from '../../src/core/types.ts';
 import { languageModel, languageModelProvider } from '../../src/integrations/ai-sdk.ts';
 import { answerTo, type FaultChoice, simulated } from '../../src/testing/index.ts';
+import { createTransport } from '../../src/transport.ts';
 import { all, apiKey, Doors, makes } from './support.ts';
 
 // The AI SDK writes its warnings to the console.
@@ -346,5 +348,53 @@ describe('a transport as a provider of the AI SDK', () => {
     expect(() => languageModel(llm, { modle: 'x' } as never)).toThrow(/languageModel\.modle/);
     expect(() => languageModel(llm, { model: '' })).toThrow(/languageModel\.model/);
     expect(() => languageModelProvider(llm, { model: 'x' } as never)).toThrow(/languageModelProvider\.model/);
+  });
+});
+
+describe('a stream of the AI SDK that breaks after it was answered', () => {
+  const scene = (resume: ResumeOptions) => {
+    const cut = { kind: 'cut', afterTokens: 30, by: 'reset' } as const;
+    const [a, b] = [simulated({ name: 'a', fault: cut, tokenMs: 1 }), simulated({ name: 'b' })];
+    return { b, llm: createTransport({ providers: [a, b], resume, hedge: false }) };
+  };
+
+  const read = async (model: LanguageModel) => {
+    const errors: unknown[] = [];
+    const types: string[] = [];
+    let text = '';
+    const { stream } = streamText({ model, prompt, maxRetries, onError: ({ error }) => void errors.push(error) });
+    for await (const part of stream) {
+      types.push(part.type);
+      if (part.type === 'text-delta') text += part.text;
+    }
+    return { text, types, errors };
+  };
+
+  it('goes on where it stopped, in one block of text', async () => {
+    const { llm } = scene({ mode: 'continue' });
+    const { text, types, errors } = await read(languageModel(llm));
+    expect([text, errors]).toEqual([answerTo(prompt), []]);
+    expect(types.filter((type) => type === 'text-start' || type === 'text-end')).toEqual(['text-start', 'text-end']);
+    await llm.close();
+  });
+
+  it('does not begin again, which could not be told: it ends in the error, and nothing more is asked', async () => {
+    const { llm, b } = scene({ mode: 'restart' });
+    const { text, errors } = await read(languageModel(llm));
+    expect(errors[0]).toMatchObject({ code: 'stream_interrupted', partial: { text } });
+    expect([answerTo(prompt).startsWith(text), b.requests.length]).toEqual([true, 0]);
+    await llm.close();
+  });
+
+  it('is resumed as the call wishes', async () => {
+    const { llm } = scene({});
+    const { text } = streamText({
+      model: languageModel(llm),
+      prompt,
+      maxRetries,
+      providerOptions: { 'llm-transport': { resume: { mode: 'continue' } } },
+    });
+    expect(await text).toBe(answerTo(prompt));
+    await llm.close();
   });
 });

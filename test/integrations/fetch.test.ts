@@ -460,3 +460,20 @@ describe('the transport of a fetch', () => {
     expect((await record.closed).closedByClientAt).toBeDefined();
   });
 });
+
+describe('a stream that breaks after its first content', () => {
+  it('is not made good, whatever resume says: nothing is asked again, and nothing is glued', async () => {
+    for (const mode of ['restart', 'continue'] as const) {
+      const server = await simulatedServer({ script: [{ kind: 'cut', afterTokens: 20, by: 'reset' }] });
+      const client = openaiAt(server.baseURL, fetchWith({ resume: { mode, otherwise: 'restart' } }));
+      let text = '';
+      const reading = (async () => {
+        for await (const { choices } of await client.chat.completions.create({ model, messages, stream: true }))
+          text += choices[0]?.delta.content ?? '';
+      })();
+      await expect(reading).rejects.toThrow();
+      expect([answerTo(prompt).startsWith(text), text !== '', server.requests.length]).toEqual([true, true, 1]);
+      await server.close();
+    }
+  });
+});

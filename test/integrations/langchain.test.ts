@@ -6,10 +6,11 @@ import { concat } from '@langchain/core/utils/stream';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { OptionsError, TransportError } from '../../src/core/errors.ts';
-import type { CompletionRequest } from '../../src/core/types.ts';
+import type { CompletionRequest, ResumeOptions, Transport } from '../../src/core/types.ts';
 import { chatModel } from '../../src/integrations/langchain.ts';
 import { callable } from '../../src/providers/callable.ts';
 import { answerTo, simulated } from '../../src/testing/index.ts';
+import { createTransport } from '../../src/transport.ts';
 import { all, Doors, makes } from './support.ts';
 
 const getWeather = tool(async ({ city }) => `rain in ${city}`, {
@@ -297,5 +298,36 @@ describe('a chat model of LangChain', () => {
     const llm = { complete: async () => {} } as never;
     expect(() => chatModel(llm, { maxRetries: 3 } as never)).toThrow(/chatModel\.maxRetries/);
     expect(chatModel(llm).caller).toMatchObject({ maxRetries: 0 });
+  });
+});
+
+describe('a stream of LangChain that breaks after it was answered', () => {
+  const scene = () => {
+    const cut = { kind: 'cut', afterTokens: 30, by: 'reset' } as const;
+    const [a, b] = [simulated({ name: 'a', fault: cut, tokenMs: 1 }), simulated({ name: 'b' })];
+    return { b, llm: createTransport({ providers: [a, b], hedge: false }) };
+  };
+  const read = async (llm: Transport, resume: ResumeOptions) => {
+    let text = '';
+    try {
+      for await (const piece of await chatModel(llm, { call: { resume } }).stream('Hello')) text += piece.text;
+    } catch (error) {
+      return { text, error };
+    }
+    return { text, error: undefined };
+  };
+
+  it('goes on where it stopped', async () => {
+    const { llm } = scene();
+    expect(await read(llm, { mode: 'continue' })).toEqual({ text: answerTo('Hello'), error: undefined });
+    await llm.close();
+  });
+
+  it('does not begin again, which could not be told: it ends in the error, and nothing more is asked', async () => {
+    const { llm, b } = scene();
+    const { text, error } = await read(llm, { mode: 'restart' });
+    expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text } });
+    expect([answerTo('Hello').startsWith(text), b.requests.length]).toEqual([true, 0]);
+    await llm.close();
   });
 });

@@ -6,10 +6,11 @@ import {
   type Continues,
   type Fault,
   type IncomingRequest,
+  randomFrom,
   type SimulatedOptions,
   simulated,
 } from '../../../src/testing/index.ts';
-import { advance, given, kept, readAll, requestsAt, transport, virtualTime } from './support.ts';
+import { advance, finish, given, kept, readAll, requestsAt, transport, virtualTime } from './support.ts';
 
 virtualTime();
 
@@ -147,7 +148,7 @@ describe('a model that does not go on from the right place', () => {
     ['repeats half of it', ({ anchor, rest }) => anchor.slice(12) + rest],
     ['puts it in quotes', ({ anchor, rest }) => `"${anchor}${rest}`],
     ['changes one letter', ({ anchor, rest }) => `${anchor.slice(0, 9)}~${anchor.slice(10)}${rest}`],
-    ['says a part of it only', ({ anchor }) => anchor.slice(0, 12)],
+    ['says a part of it only', ({ anchor }) => anchor.slice(0, -1)],
     ['apologises', () => 'Sorry about that! Where were we?'],
   ];
 
@@ -176,6 +177,37 @@ describe('a model that does not go on from the right place', () => {
     expect([keptOf(chunks), error]).toEqual([reference, undefined]);
     expect(chunks.filter(({ type }) => type === 'restart').length).toBe(1);
     expect(await kept(stream.completion)).toMatchObject({ resumed: false, text: reference });
+  });
+
+  it('1,000 cuts, each with another bad answer: nothing is ever glued', { timeout: 120_000 }, async () => {
+    const random = randomFrom(5);
+    const tally = { error: 0, restarted: 0 };
+    for (let number = 0; number < 1_000; number += 1) {
+      const wanted = answerTo(String(number));
+      const at = 1 + Math.floor(random() * 60);
+      const continues = ways[Math.floor(random() * ways.length)]?.[1];
+      const otherwise = random() < 0.5 ? 'restart' : 'error';
+      const { llm } = pair(
+        at,
+        { continues, tokenMs: 0 },
+        { mode: 'continue', otherwise },
+        { ...first, tokenMs: 5, fault: undefined, script: ({ turns }) => (turns.length === 1 ? cut(at) : 'http-503') },
+      );
+      const { chunks, error } = await kept(readAll(await kept(llm.complete({ prompt: String(number), stream: true }))));
+      await finish(llm);
+      const text = keptOf(chunks);
+      if (error === undefined) {
+        tally.restarted += 1;
+        // There was nothing more to say, or it began again.
+        expect([number, text]).toEqual([number, wanted]);
+      } else {
+        tally.error += 1;
+        expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text } });
+        expect([number, wanted.startsWith(text)]).toEqual([number, true]);
+      }
+    }
+    expect(tally.error).toBeGreaterThan(300);
+    expect(tally.restarted).toBeGreaterThan(300);
   });
 
   it('is not asked for the rest again for ten minutes, while the others are', async () => {
