@@ -4,7 +4,8 @@ import type { Health } from '../core/health.ts';
 import { isWhole, mapError } from '../core/reply.ts';
 import type { Context, Middleware, ResumeOptions } from '../core/types.ts';
 import { interrupted } from './resume/interrupted.ts';
-import { OpenTools, Rejoined } from './resume/rejoined.ts';
+import { OpenTools } from './resume/open-tools.ts';
+import { Rejoined } from './resume/rejoined.ts';
 import { Unable } from './resume/unable.ts';
 
 /** The options that are not given. */

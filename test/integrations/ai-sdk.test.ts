@@ -363,9 +363,13 @@ describe('a stream of the AI SDK that breaks after it was answered', () => {
     const types: string[] = [];
     let text = '';
     const { stream } = streamText({ model, prompt, maxRetries, onError: ({ error }) => void errors.push(error) });
-    for await (const part of stream) {
-      types.push(part.type);
-      if (part.type === 'text-delta') text += part.text;
+    try {
+      for await (const part of stream) {
+        types.push(part.type);
+        if (part.type === 'text-delta') text += part.text;
+      }
+    } catch (error) {
+      errors.push(error);
     }
     return { text, types, errors };
   };

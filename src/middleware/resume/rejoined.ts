@@ -1,6 +1,6 @@
 import type { RetryQuota } from '../../control/retry-quota.ts';
 import { anchorOf, Seam } from '../../control/seam.ts';
-import { isResumable, type Watcher, watched } from '../../core/context.ts';
+import { isResumable, watched } from '../../core/context.ts';
 import { failed, type PartialAnswer, type TransportError, withFields } from '../../core/errors.ts';
 import type { Health } from '../../core/health.ts';
 import { itinerary } from '../../core/itinerary.ts';
@@ -10,6 +10,7 @@ import { abandoned, type Fork, forkSignal, reasonOf } from '../../core/signals.t
 import type { Chunk, CompletionRequest, Context, Handler, Outcome, Reply } from '../../core/types.ts';
 import { continuationOf } from './continuation.ts';
 import { interrupted } from './interrupted.ts';
+import { OpenTools } from './open-tools.ts';
 import { restBehind } from './rest-behind.ts';
 import type { Unable } from './unable.ts';
 
@@ -26,15 +27,6 @@ export interface ResumePlan {
 }
 
 type Stream = Reply & { readonly chunks: Pump };
-
-/** Notes whether a tool call was begun, of which nothing has been delivered yet. */
-export class OpenTools implements Watcher {
-  begun = false;
-
-  progress(): void {
-    this.begun = true;
-  }
-}
 
 /** How many models are asked for the rest of one answer before it is given up. */
 const mostTries = 2;
