@@ -319,6 +319,8 @@ export interface ReceivedFacts {
   readonly raw?: unknown;
   /** A piece of a tool call has come, which cannot be handed out yet. Without it a long tool call is a long silence. */
   readonly progress?: boolean;
+  /** The piece is one of a tool call. From there on no other model can go on with the answer. */
+  readonly toolCall?: boolean;
   /** US dollars that the provider says the attempt costs: goes before what `traits.price` makes of its usage. */
   readonly cost?: number;
 }

@@ -87,7 +87,7 @@ export function simulated(options: SimulatedOptions = {}): SimulatedProvider {
         accepted(fault?.kind === 'status' ? hintsOfFault(fault) : {});
         throw error;
       }
-      const progressed = () => context.received({ progress: true });
+      const progressed = () => context.received({ progress: true, toolCall: true });
       yield* walk(steps(), { recording, signal, model, fields, accepted, progressed });
       ended = true;
     } catch (error) {

@@ -10,7 +10,7 @@ import { callOptions } from './ai-sdk-request.ts';
 import type { AiSdkCalls } from './ai-sdk-versions.ts';
 import { type Failures, heard } from './failures.ts';
 import { headerMap } from './headers.ts';
-import { type Batches, batchesOf, goesOn, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
+import { type Batches, batchesOf, callGoesOn, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
 
 /** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
 const drainMs = 1_000;
@@ -159,7 +159,7 @@ async function* streamed(
       if (value.type === 'response-metadata') named(context, failures, value.id);
       const chunk = parts.push(value);
       if (chunk !== undefined) yield [chunk];
-      else if (value.type === 'tool-input-delta') context.received(goesOn);
+      else if (value.type === 'tool-input-delta') context.received(callGoesOn);
     }
   } catch (error) {
     throw refusal(error, context, failures, signal);

@@ -15,8 +15,8 @@ import { SseReader } from './sse-reader.ts';
 import {
   type Batches,
   batchesOf,
+  callGoesOn,
   chunksIn,
-  goesOn,
   isUnstreamed,
   type StreamAttempt,
   streamAttempt,
@@ -78,7 +78,7 @@ async function* streamed(
       const { pieces } = answer;
       const { chunks, broken } = chunksIn(events, chunksOf);
       if (chunks.length > 0) yield chunks;
-      if (answer.pieces > pieces) context.received(goesOn);
+      if (answer.pieces > pieces) context.received(callGoesOn);
       if (broken !== undefined) throw broken.error;
     }
     const finish = answer.end();

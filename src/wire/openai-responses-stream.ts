@@ -31,6 +31,8 @@ export class ResponsesStream {
   sequence = -1;
   /** Events that have come of an answer that goes on, while there is nothing to hand out. */
   pieces = 0;
+  /** How many of them are of the tools that it asks for. */
+  calls = 0;
   /** The provider has said itself that it failed: there is nothing more to come. */
   failed = false;
 
@@ -152,7 +154,10 @@ export class ResponsesStream {
         return this.#keep(event);
       default:
         // Arguments, code, searches: the answer goes on, and there is nothing to hand out. Empty pieces are no progress.
-        if (type.startsWith('response.') && (!('delta' in event) || delta !== '')) this.pieces += 1;
+        if (!type.startsWith('response.') || ('delta' in event && delta === '')) return;
+        this.pieces += 1;
+        if (type.startsWith('response.function_call_') || fieldsOf(event.item).type === 'function_call')
+          this.calls += 1;
     }
   }
 

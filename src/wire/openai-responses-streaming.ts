@@ -18,6 +18,7 @@ import { SseReader } from './sse-reader.ts';
 import {
   type Batches,
   batchesOf,
+  callGoesOn,
   chunksIn,
   goesOn,
   isUnstreamed,
@@ -74,11 +75,12 @@ async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: Stre
   try {
     // Nothing that comes after the terminal event is waited for.
     while (!answer.finished) {
-      const { pieces, sequence } = answer;
+      const { pieces, calls, sequence } = answer;
       const { chunks, broken, ended } = await nextChunks(reader, chunksOf, call);
       if (answer.sequence > sequence) patience.restore();
       if (chunks.length > 0) yield chunks;
-      if (answer.pieces > pieces) context.received(goesOn);
+      if (answer.calls > calls) context.received(callGoesOn);
+      else if (chunks.length === 0 && answer.pieces > pieces) context.received(goesOn);
       if (answer.finished || (!ended && broken === undefined)) continue;
       const error = broken?.error ?? endedEarly(answer, failures);
       if (!first.background || answer.id === undefined || !isCut(error, answer)) throw error;

@@ -95,8 +95,10 @@ class AttemptStream implements AsyncIterableIterator<Chunk> {
   }
 }
 
-/** What the transport is told when a piece of a tool call has come, and no chunk. */
+/** What the transport is told when a stream goes on, and there is nothing to hand out. */
 export const goesOn: ReceivedFacts = Object.freeze({ progress: true });
+/** What it is told when a piece of a tool call has come. */
+export const callGoesOn: ReceivedFacts = Object.freeze({ progress: true, toolCall: true });
 
 /** A whole answer as a stream. */
 export async function* batchesOf(answer: ProviderAnswer): Batches {
