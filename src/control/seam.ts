@@ -77,9 +77,9 @@ export class Seam {
   #isRepeated(rest: string): boolean {
     const next = said(rest);
     const before = this.#before;
-    if (next.startsWith(this.#anchor)) return true;
     if (next.length >= lengths.usual && before.includes(next.slice(0, probeLength))) return true;
     const most = Math.min(next.length, before.length, lengths.most);
+    // Among them the anchor itself, with which the text ends.
     for (let length = overlap.least; length <= most; length += 1) {
       if (!before.endsWith(next.slice(0, length))) continue;
       const isWords = before.length === length || /\s/.test(before.charAt(before.length - length - 1));
