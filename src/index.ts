@@ -58,6 +58,7 @@ export type {
   Transport,
   TransportOptions,
   Usage,
+  ValidateOptions,
 } from './core/types.ts';
 export { leastBusy } from './routing/least-busy.ts';
 export { lowestLatency } from './routing/lowest-latency.ts';

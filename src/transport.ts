@@ -30,6 +30,7 @@ import type {
   Reply,
   Transport,
   TransportOptions,
+  ValidateOptions,
 } from './core/types.ts';
 import { circuitBreaker } from './middleware/circuit-breaker.ts';
 import { collect } from './middleware/collect.ts';
@@ -71,6 +72,11 @@ function hedging({ providers, hedge, retry }: TransportOptions): HedgeOptions | 
   return hedge ?? (retry !== false && new Set(providers.map(({ domain }) => domain)).size > 1 ? {} : false);
 }
 
+/** Who wants one attempt a call wants no second one because of its answer. */
+function validating({ validate, retry }: TransportOptions): ValidateOptions | false {
+  return validate === false ? false : { ...(retry === false && { maxReasks: 0 }), ...validate };
+}
+
 /** The transport. `open` is what `complete()` and `wrap()` have in common. */
 export class Pipeline implements Transport {
   readonly #events = new Events();
@@ -106,7 +112,7 @@ export class Pipeline implements Transport {
       // Again, for a deadline that one of yours has brought forward.
       deadline(),
       // Above resume: judges the answer that the caller will get.
-      validate(),
+      ...on(validating(options), (validateOptions) => validate(validateOptions, place)),
       // Above retry: what breaks after it was answered is not an attempt that failed, it is an answer that broke.
       // There also when it is turned off: a call may turn it on.
       resume(options.resume, { ...place, retries: options.retry !== false }),

@@ -11,6 +11,7 @@ import { rateLimitDefaults } from '../src/middleware/rate-limit.ts';
 import { resumeDefaults } from '../src/middleware/resume.ts';
 import { retryDefaults } from '../src/middleware/retry.ts';
 import { timeoutDefaults } from '../src/middleware/timeout.ts';
+import { validateDefaults } from '../src/middleware/validate.ts';
 import { aiSdk } from '../src/providers/ai-sdk.ts';
 import { anthropic } from '../src/providers/anthropic.ts';
 import { callable } from '../src/providers/callable.ts';
@@ -131,6 +132,7 @@ export const layerDefaults: Readonly<Record<string, Readonly<Record<string, unkn
   CircuitBreakerOptions: circuitBreakerDefaults,
   RateLimitOptions: rateLimitDefaults,
   ResumeOptions: resumeDefaults,
+  ValidateOptions: validateDefaults,
 };
 
 /** By option, as `RetryOptions.retries`. The time must be fake. */

@@ -92,6 +92,7 @@ const checks: readonly { readonly type: string; readonly check: (value: unknown)
   { type: 'TransportOptions', check: (value) => checkTransportOptions(value as never) },
   { type: 'RetryOptions', check: inTransport('retry') },
   { type: 'HedgeOptions', check: inTransport('hedge') },
+  { type: 'ValidateOptions', check: inTransport('validate') },
   { type: 'ResumeOptions', check: inTransport('resume') },
   { type: 'TimeoutOptions', check: inTransport('timeout') },
   { type: 'CircuitBreakerOptions', check: inTransport('circuitBreaker') },

@@ -117,6 +117,7 @@ describe('the pages', () => {
 const roots: Readonly<Record<string, string>> = {
   retry: 'RetryOptions',
   hedge: 'HedgeOptions',
+  validate: 'ValidateOptions',
   resume: 'ResumeOptions',
   timeout: 'TimeoutOptions',
   circuitBreaker: 'CircuitBreakerOptions',

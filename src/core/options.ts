@@ -81,6 +81,7 @@ const layers = {
     contentFiltered: optional(z.enum(['never', 'elsewhere'])),
   }),
   hedge: layer({ afterMs: optional(milliseconds) }),
+  validate: layer({ maxReasks: optional(count) }),
   resume,
   timeout: layer({
     firstContentMs: optional(milliseconds),

@@ -480,6 +480,8 @@ export interface TransportOptions {
   readonly retry?: RetryOptions | false;
   /** A second attempt beside a slow first one, elsewhere. @default with two failure domains: on */
   readonly hedge?: HedgeOptions | false;
+  /** Asks again when an answer does not match its `schema`. `false`: answers are handed out unread, without `object`. */
+  readonly validate?: ValidateOptions | false;
   /** What becomes of a stream that breaks after it was answered. `false`: it ends in the original error. */
   readonly resume?: ResumeOptions | false;
   /** Notices silence. `false`: only the call's deadline ends it. */
@@ -510,6 +512,11 @@ export interface HedgeOptions {
    * tokens. With a time of yours only the retry quota bounds them. @default adaptive: 800 or more
    */
   readonly afterMs?: number;
+}
+
+export interface ValidateOptions {
+  /** How often an answer that does not match its schema is asked again. With `retry: false` not at all. @default 2 */
+  readonly maxReasks?: number;
 }
 
 export interface ResumeOptions {

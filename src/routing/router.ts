@@ -29,7 +29,7 @@ export function router(strategy: Strategy, destinations: readonly Destination[])
     if (chosen === undefined) throw nobodyAt(destinations, survey, hops, at);
 
     const { health } = chosen;
-    const attempt = beginAttempt(context, reasonFor(health, hops)).with(
+    const attempt = beginAttempt(context, reasonFor(health, hops, context)).with(
       alternatives.of(survey.alternatives),
       others.of(survey.others(health)),
     );
@@ -72,9 +72,11 @@ function payment(health: ProviderHealth, hops: Itinerary): (ok: boolean) => void
   };
 }
 
-function reasonFor({ name }: ProviderHealth, { beside, last, resumes }: Itinerary): Attempt['reason'] {
-  if (beside !== undefined) return 'hedge';
-  if (resumes !== undefined) return 'resume';
+function reasonFor({ name }: ProviderHealth, hops: Itinerary, { attempts }: Context): Attempt['reason'] {
+  if (hops.beside !== undefined) return 'hedge';
+  if (hops.resumes !== undefined) return 'resume';
+  // A layer above the retries may ask a second time: what came before is in the ledger only.
+  const last = hops.last ?? attempts.at(-1)?.provider;
   if (last === undefined) return 'first';
   return last === name ? 'retry' : 'failover';
 }

@@ -271,14 +271,16 @@ describe('a chat model of LangChain', () => {
   });
 
   it('asks again for an answer that is not of its shape', async () => {
-    const answers = ['{"name":1}', '{"name":"Ada"}'];
+    const answers = ['{"name":1}', '{"name":"Ada"}', '{"name":2}'];
     const { provider, requests } = listening(() => ({ text: answers.shift() }));
     await using doors = new Doors();
-    const model = chatModel(doors.over([provider], { retry: { retries: 0 } }));
-    const chain = model.withStructuredOutput(z.object({ name: z.string() }));
-    await expect(chain.invoke('Who?')).rejects.toMatchObject({ code: 'schema_mismatch' });
+    const shape = z.object({ name: z.string() });
+    const chain = chatModel(doors.over([provider])).withStructuredOutput(shape);
     expect(await chain.invoke('Who?')).toEqual({ name: 'Ada' });
     expect(requests).toHaveLength(2);
+    const once = chatModel(doors.over([provider], { validate: { maxReasks: 0 } })).withStructuredOutput(shape);
+    await expect(once.invoke('Who?')).rejects.toMatchObject({ code: 'schema_mismatch' });
+    expect(requests).toHaveLength(3);
   });
 
   it('lets a call say more than LangChain has words for', async () => {

@@ -48,10 +48,12 @@ const good: readonly MiddlewareContractOptions[] = [
   { name: 'transaction', make: transaction },
   { name: 'deadline', make: deadline },
   { name: 'deadline, with one', make: deadline, call: { timeoutMs: 60_000 } },
-  { name: 'validate', make: validate },
+  { name: 'validate', make: () => validate() },
   {
     name: 'validate, a schema',
-    make: validate,
+    make: () => validate(),
+    // It holds back the last one.
+    changes: ['chunks'],
     request: (number) => ({
       prompt: `Who is number ${number}?`,
       schema: { jsonSchema: { type: 'object', properties: { name: { type: 'string' } } } },
