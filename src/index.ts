@@ -38,6 +38,8 @@ export type {
   Middleware,
   Mount,
   Outcome,
+  PricedUsage,
+  PriceOf,
   Priority,
   Provider,
   ProviderAnswer,
@@ -58,6 +60,9 @@ export type {
   Transport,
   TransportOptions,
   Usage,
+  UsageBy,
+  UsageGroup,
+  UsageSum,
   ValidateOptions,
 } from './core/types.ts';
 export { leastBusy } from './routing/least-busy.ts';

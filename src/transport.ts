@@ -4,6 +4,8 @@ import { MovingAverage } from './control/moving-average.ts';
 import { RetryQuota } from './control/retry-quota.ts';
 import { RttEstimator } from './control/rtt-estimator.ts';
 import { Silence } from './control/silence.ts';
+import { TokenScale } from './control/token-scale.ts';
+import { Accounts } from './core/accounts.ts';
 import { compose, guarded } from './core/compose.ts';
 import { type Call, createContext, resumeChoice } from './core/context.ts';
 import { endpoint } from './core/endpoint.ts';
@@ -30,6 +32,9 @@ import type {
   Reply,
   Transport,
   TransportOptions,
+  UsageBy,
+  UsageGroup,
+  UsageSum,
   ValidateOptions,
 } from './core/types.ts';
 import { circuitBreaker } from './middleware/circuit-breaker.ts';
@@ -81,6 +86,7 @@ function validating({ validate, retry }: TransportOptions): ValidateOptions | fa
 export class Pipeline implements Transport {
   readonly #events = new Events();
   readonly #health = new Health();
+  readonly #accounts: Accounts;
   readonly #network = new Network(new LocalNetwork(), {
     askable: () => this.#health.askableDomains,
     changed: (isDown, domains) => {
@@ -99,6 +105,7 @@ export class Pipeline implements Transport {
   #lastCallOver: (() => void) | undefined;
 
   constructor(options: TransportOptions) {
+    this.#accounts = new Accounts(options.priceOf, () => new TokenScale());
     const place = { quota: new RetryQuota(), health: this.#health };
 
     // Once per call. The order, from the outside in, and the reason for each place:
@@ -191,6 +198,7 @@ export class Pipeline implements Transport {
       startedAt: now(),
       attempts: [],
       events: this.#events,
+      accounts: this.#accounts,
       lastAttempt: 0,
     };
     const context = createContext(call, {
@@ -223,6 +231,15 @@ export class Pipeline implements Transport {
 
   health(): readonly HealthSnapshot[] {
     return this.#health.providers.map((health) => health.snapshot());
+  }
+
+  usage(): UsageSum;
+  usage(by: UsageBy): readonly UsageGroup[];
+  usage(by?: UsageBy): UsageSum | readonly UsageGroup[] {
+    if (by === undefined) return this.#accounts.sum();
+    if (by !== 'provider' && by !== 'model' && typeof by?.metadata !== 'string')
+      throw new OptionsError('by', "expected 'provider', 'model' or { metadata }");
+    return this.#accounts.sum(by);
   }
 
   on<E extends TransportEvent['type'] | '*'>(

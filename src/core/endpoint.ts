@@ -1,12 +1,12 @@
 import { firstWait, receiver, type Watcher, watchers } from './context.ts';
-import { failed, isStreamingRefused, scrubbed, TransportError, withFields } from './errors.ts';
+import { failed, isStreamingRefused, type PartialAnswer, scrubbed, TransportError, withFields } from './errors.ts';
 import { countable, estimateTokens } from './estimate.ts';
 import type { ProviderHealth } from './health.ts';
 import { LedgerLine, totalCost } from './ledger.ts';
 import { AttemptPace } from './pace.ts';
 import { Pump, type PumpHooks } from './pump.ts';
 import { replyFrom } from './reply.ts';
-import { wordsOf } from './request.ts';
+import { jsonOf, wordsOf } from './request.ts';
 import { forkSignal, isAbandoned, raceAbort, reasonOf } from './signals.ts';
 import { now } from './time.ts';
 import type {
@@ -86,6 +86,8 @@ class EndpointAttempt implements PumpHooks {
         if (facts.isStream === true && !this.#ended) this.#waiting('stream');
         if (facts.providerRequestId !== undefined && !this.#ended) this.#ledger.requestId(facts.providerRequestId);
         if (facts.cost !== undefined && !this.#ended) this.#ledger.costs(facts.cost);
+        if (facts.usage !== undefined && !this.#ended) this.#ledger.uses(facts.usage, facts.usageIsWhole);
+        if (facts.accepted === true) this.#ledger.accepted();
         if (facts.raw !== undefined) this.#raw = facts.raw;
         for (const watcher of this.#watchers) watcher.received?.(facts);
       }),
@@ -169,7 +171,7 @@ class EndpointAttempt implements PumpHooks {
       else if (error.code === 'connection' && error.blame === 'provider' && !this.#answered) this.#health.unreached();
       this.#keepAway(error);
       const outcome = isAbandoned(this.#fork.signal) ? 'abandoned' : error.code;
-      this.#ledger.broke(outcome, (error.partial?.text ?? '') + (error.partial?.reasoning ?? ''));
+      this.#ledger.broke(outcome, error.partial === undefined ? '' : saidIn(error.partial));
       // An adapter that is still waiting closes its socket now.
       this.#fork.abort(error);
     }
@@ -188,7 +190,8 @@ class EndpointAttempt implements PumpHooks {
     this.#end();
     const context = this.#context;
     const usage = countable(answer.usage);
-    this.#ledger.succeeded(usage, answer.text + (answer.reasoning ?? ''), answer.model);
+    const hidden = answer.reasoning === undefined ? (usage?.reasoningTokens ?? 0) : 0;
+    this.#ledger.succeeded(usage, saidIn(answer), answer.model, hidden);
     return {
       ...answer,
       usage,
@@ -225,8 +228,14 @@ class EndpointAttempt implements PumpHooks {
     this.#at = undefined;
   }
 
-  /** An answer may end normally and be none all the same. */
+  /** An answer may end normally and be none all the same. What it has used is known then. */
   judge(answer: ProviderAnswer, raw: boolean): TransportError | undefined {
+    const error = this.#flawOf(answer, raw);
+    if (error !== undefined) this.#ledger.uses(answer.usage, true);
+    return error;
+  }
+
+  #flawOf(answer: ProviderAnswer, raw: boolean): TransportError | undefined {
     if (answer.finishReason === 'content_filter') {
       const { text, toolCalls, reasoning } = answer;
       return new TransportError('content_filtered', `${this.#provider.name} refused by policy`, {
@@ -251,6 +260,12 @@ class EndpointAttempt implements PumpHooks {
     const error = scrubbed(failed(thrown), { texts: wordsOf(this.#request) });
     return error.provider === undefined ? withFields(error, { provider: this.#provider.name }) : error;
   }
+}
+
+/** All that a model has written, for the estimates: calls of tools are tokens too. */
+function saidIn({ text, reasoning = '', toolCalls }: PartialAnswer): string {
+  const calls = toolCalls.map(({ name, input }) => name + jsonOf(input));
+  return text + reasoning + calls.join('');
 }
 
 /** Errors of a provider that may be back at a time that it tells. */

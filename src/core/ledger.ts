@@ -1,5 +1,5 @@
 import { attemptReason, callOf, waitedMs } from './context.ts';
-import { costOf, estimateTextTokens, estimateTokens } from './estimate.ts';
+import { costOf, countable, estimateTextTokens, estimateTokens } from './estimate.ts';
 import { now } from './time.ts';
 import type { Attempt, CompletionRequest, Context, Provider, Usage } from './types.ts';
 
@@ -13,6 +13,12 @@ export class LedgerLine {
   readonly #request: CompletionRequest;
   /** On the clock of `now()`. */
   readonly sentAt = now();
+  /** The provider has said that it will answer: from there on it bills. */
+  #accepted = false;
+  /** What it has told before the end. */
+  #told: Usage | undefined;
+  /** That was all. */
+  #isTold = false;
 
   constructor(provider: Provider, request: CompletionRequest, context: Context) {
     this.#provider = provider;
@@ -51,6 +57,20 @@ export class LedgerLine {
     this.#line.cost = dollars;
   }
 
+  /** The provider has counted so many: so far, or, when that `isWhole`, altogether. */
+  uses(usage: Usage | undefined, isWhole = false): void {
+    const counted = countable(usage);
+    this.#told = counted ?? this.#told;
+    this.#isTold = isWhole && counted !== undefined;
+  }
+
+  /** The provider has begun to answer. */
+  accepted(): void {
+    if (this.#accepted) return;
+    this.#accepted = true;
+    callOf(this.#context).accounts?.accepted(this.#provider.name, now() - this.sentAt);
+  }
+
   /** The first content is here. Returns how long it took. */
   answered(): number {
     const ms = now() - this.sentAt;
@@ -59,15 +79,28 @@ export class LedgerLine {
     return ms;
   }
 
-  succeeded(usage: Usage | undefined, text: string, model: string): void {
+  /**
+   * @param text all that was said, for the estimates.
+   * @param hidden tokens of the output that are not in it: of reasoning that is not shown.
+   */
+  succeeded(usage: Usage | undefined, text: string, model: string, hidden = 0): void {
     if (model !== '') this.#line.model = model;
+    if (usage !== undefined) this.#learn(usage, text, hidden);
     this.#end('ok', usage ?? this.#estimated(text), usage === undefined);
   }
 
-  /** @param text what had come; without any, nothing is taken to be billed that the provider has not told. */
+  /** @param text what had come; of an attempt of which nothing was heard, nothing is taken to be billed. */
   broke(outcome: Attempt['outcome'], text: string): void {
-    const began = text !== '' || this.#line.firstContentMs !== undefined;
-    this.#end(outcome, began ? this.#estimated(text) : undefined, began);
+    if (this.#isTold) return this.#end(outcome, this.#told, false);
+    const hasContent = text !== '' || this.#line.firstContentMs !== undefined;
+    const billed = hasContent || this.#told !== undefined || this.#accepted || this.#hasArrived(outcome);
+    this.#end(outcome, billed ? this.#estimated(text) : undefined, billed);
+  }
+
+  /** Ended by us, before anything was heard: the provider is at work on it by then, or will never see it. */
+  #hasArrived(outcome: Attempt['outcome']): boolean {
+    if (outcome === undefined || !endings.has(outcome)) return false;
+    return callOf(this.#context).accounts?.hasArrived(this.#provider.name, now() - this.sentAt) === true;
   }
 
   /** As it stands now; the line goes on. */
@@ -77,7 +110,20 @@ export class LedgerLine {
   }
 
   #estimated(text: string): Usage {
-    return { inputTokens: estimateTokens(this.#request).input, outputTokens: estimateTextTokens(text) };
+    const rough = this.#rough(text);
+    const { input, output } = callOf(this.#context).accounts?.scaleOf(this.#provider.name).of(rough) ?? rough;
+    if (this.#told === undefined) return { inputTokens: input, outputTokens: output };
+    return { ...this.#told, outputTokens: Math.max(this.#told.outputTokens, output) };
+  }
+
+  #rough(text: string): { readonly input: number; readonly output: number } {
+    return { input: estimateTokens(this.#request).input, output: estimateTextTokens(text) };
+  }
+
+  /** What an answer whose tokens were counted tells about those whose will not be. */
+  #learn({ inputTokens, outputTokens }: Usage, text: string, hidden: number): void {
+    const counted = { input: inputTokens, output: outputTokens - hidden };
+    callOf(this.#context).accounts?.scaleOf(this.#provider.name).learn(this.#rough(text), counted);
   }
 
   #end(outcome: Attempt['outcome'], usage: Usage | undefined, estimated: boolean): void {
@@ -86,11 +132,27 @@ export class LedgerLine {
     line.outcome = outcome;
     line.usage = usage;
     line.usageEstimated = estimated;
-    line.cost ??= usage === undefined ? 0 : costOf(usage, this.#provider.traits?.price);
+    line.cost ??= usage === undefined ? 0 : this.#costOf(usage);
     Object.freeze(line);
+    callOf(this.#context).accounts?.settled(line, this.#request.metadata);
     this.#context.publish({ type: 'attempt:end', ledger: line });
   }
+
+  #costOf(usage: Usage): number | undefined {
+    const { accounts } = callOf(this.#context);
+    if (accounts === undefined) return costOf(usage, this.#provider.traits?.price);
+    return accounts.costOf(this.#provider, usage, this.#line.model);
+  }
 }
+
+/** How attempts end that nobody waits for any more. */
+const endings: ReadonlySet<Attempt['outcome']> = new Set([
+  'abandoned',
+  'cancelled',
+  'deadline_exceeded',
+  'closed',
+  'timeout',
+]);
 
 /** US dollars of all attempts; `undefined` when one's price is not known. */
 export function totalCost(attempts: readonly Attempt[]): number | undefined {

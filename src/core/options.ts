@@ -97,6 +97,7 @@ const layers = {
     maxOpenMs: optional(amount),
   }),
   rateLimit: layer({ maxQueued: optional(count), maxQueuedTokens: optional(count) }),
+  priceOf: optional(fn('a function ({ model, usage, … }) => US dollars')),
   use: optional(z.array(fn('a middleware (next, mount) => handler'))),
   useEach: optional(z.array(fn('a middleware (next, mount) => handler'))),
 };

@@ -323,6 +323,12 @@ export interface ReceivedFacts {
   readonly toolCall?: boolean;
   /** US dollars that the provider says the attempt costs: goes before what `traits.price` makes of its usage. */
   readonly cost?: number;
+  /** It has taken the request, with a status that says so: from here on it bills. */
+  readonly accepted?: boolean;
+  /** What it has counted so far, where it tells before the end: of an answer that breaks, more would never be known. */
+  readonly usage?: Usage;
+  /** The `usage` is that of the whole answer, also of one that turns out to be a refusal. */
+  readonly usageIsWhole?: boolean;
 }
 
 /** Travels beside the request. Immutable but for the ledger, because two hedged attempts use the same layers at once. */
@@ -374,7 +380,7 @@ export interface Traits {
   readonly region?: string;
   /** Words of your own, for `require.tags`. */
   readonly tags?: readonly string[];
-  /** US dollars per million tokens. Without it, `cost` is known only where the provider tells it. */
+  /** US dollars per million tokens. Without it, `cost` is known where the provider tells it, or the transport's `priceOf` does. */
   readonly price?: {
     /** Of input tokens. */
     readonly input: number;
@@ -469,6 +475,60 @@ export interface Strategy {
   settled?(request: CompletionRequest, context: Context, attempt: Attempt): void;
 }
 
+// ── Accounts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What attempts have used and cost, in sum. */
+export interface UsageSum {
+  /** Attempts that have ended, whatever became of them. */
+  readonly attempts: number;
+  /** Of them, those that the provider has not told the usage of: their tokens are estimates. */
+  readonly estimated: number;
+  /** Of them, those without any usage: refused, or broken before anything was heard. */
+  readonly unreported: number;
+  /** Of them, those whose price is not known: they are not in `cost`. */
+  readonly unpriced: number;
+  /** US dollars. */
+  readonly cost: number;
+  /** All of the input, cached tokens too. */
+  readonly inputTokens: number;
+  /** All of the output, reasoning too. */
+  readonly outputTokens: number;
+  /** Of the input, those that were read from a cache. */
+  readonly cachedInputTokens: number;
+  /** Of the input, those that were written to a cache. */
+  readonly cacheWriteInputTokens: number;
+  /** Of the output, those of reasoning. */
+  readonly reasoningTokens: number;
+}
+
+/** The sum of one provider, model, or value of a metadata key. */
+export interface UsageGroup extends UsageSum {
+  /** Whose sum. `undefined`: of calls without that key, and of whatever came after the first 1,000 values. */
+  readonly key: string | number | boolean | undefined;
+}
+
+/** What usage is summed up by: the provider's name, the model, or a key of the requests' `metadata`. */
+export type UsageBy = 'provider' | 'model' | { readonly metadata: string };
+
+/** What is to be priced. */
+export interface PricedUsage {
+  /** The provider's name. */
+  readonly provider: string;
+  /** Its failure domain: the vendor, or the host. */
+  readonly domain: string;
+  /** The adapter's kind: 'openai', 'anthropic', … */
+  readonly kind: string;
+  /** The model, as the provider names it once it has answered. */
+  readonly model: string;
+  /** The model that the provider was made with. */
+  readonly configured: string;
+  /** The tokens. */
+  readonly usage: Usage;
+}
+
+/** Knows what tokens cost: US dollars, or `undefined` when it does not know. */
+export type PriceOf = (used: PricedUsage) => number | undefined;
+
 // ── The transport ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface TransportOptions {
@@ -490,6 +550,8 @@ export interface TransportOptions {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /** Keeps the providers' `limits`, and a line of those who wait. `false`: no limits, no line. */
   readonly rateLimit?: RateLimitOptions | false;
+  /** Knows the prices of models whose `traits.price` is not given, as `genaiPrices()` does. @default none is known */
+  readonly priceOf?: PriceOf;
   /** Yours, once per call. */
   readonly use?: readonly Middleware[];
   /** Yours, once per attempt at a provider. */
@@ -607,6 +669,9 @@ export interface Transport extends AsyncDisposable {
     options?: CallOptions,
   ): Promise<Completion<T> | CompletionStream<T>>;
   health(): readonly HealthSnapshot[];
+  /** What all attempts so far have used and cost: in sum, or by provider, model, or a key of the requests' `metadata`. */
+  usage(): UsageSum;
+  usage(by: UsageBy): readonly UsageGroup[];
   on<E extends TransportEvent['type'] | '*'>(
     type: E,
     listener: (event: E extends '*' ? TransportEvent : Extract<TransportEvent, { type: E }>) => void,

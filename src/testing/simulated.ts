@@ -76,17 +76,19 @@ export function simulated(options: SimulatedOptions = {}): SimulatedProvider {
       throwIfAborted(signal);
       const { fault, refusal, limits, steps } = service.decide(incoming, recording);
       const fields = fieldsOf(recording);
-      const accepted = (more: Record<string, string> = {}) =>
+      const headed = (accepted: boolean, more: Record<string, string> = {}) =>
         context.received({
           providerRequestId: recording.requestId,
           headers: Object.entries({ ...limitHeaders(limits), ...more }),
+          accepted,
         });
       const error = refusal !== undefined ? refusedBy(refusal, fields) : errorOf(fault, fields);
       if (error !== undefined) {
         recording.status = error.status ?? 200;
-        accepted(fault?.kind === 'status' ? hintsOfFault(fault) : {});
+        headed(error.status === undefined, fault?.kind === 'status' ? hintsOfFault(fault) : {});
         throw error;
       }
+      const accepted = () => headed(true);
       const progressed = () => context.received({ progress: true, toolCall: true });
       yield* walk(steps(), { recording, signal, model, fields, accepted, progressed });
       ended = true;

@@ -49,7 +49,7 @@ async function generated(
 ): Promise<ProviderAnswer> {
   const result = await raceAbort(Promise.resolve(calls.doGenerate(callOptions(request, context, signal))), signal);
   const { headers, id } = result.response ?? {};
-  heard(context, failures, headers);
+  heard(context, failures, headers, true);
   named(context, failures, id);
   const answer = answerFromResult(result, { model, schema: request.schema !== undefined }, failures);
   const cost = costFrom(result.usage);
@@ -90,7 +90,7 @@ async function open(
     const result = await raceAbort(asked, signal);
     const { stream, ...head } = result;
     const headers = head.response?.headers;
-    heard(context, failures, headers);
+    heard(context, failures, headers, true);
     if (isJson(headers)) {
       void stream.cancel().catch(() => {});
       // The body is gone: an answer or an error, which only asking again can tell.

@@ -1,5 +1,5 @@
 import type { PartialAnswer } from '../core/errors.ts';
-import type { Chunk, ToolCall } from '../core/types.ts';
+import type { Chunk, ToolCall, Usage } from '../core/types.ts';
 import { isInput, toolCallOf } from './anthropic-answer.ts';
 import { anthropicUsageOf, laterUsage, refusalOf, stopReasonOf } from './anthropic-parts.ts';
 import type { Failures } from './failures.ts';
@@ -42,6 +42,11 @@ export class MessageStream {
     return this.#finished;
   }
 
+  /** What has been counted so far: the prompt, from the first event on. */
+  get usage(): Usage | undefined {
+    return anthropicUsageOf(this.#usage);
+  }
+
   /** What has arrived so far. */
   get partial(): PartialAnswer {
     return { text: this.#text, toolCalls: [...this.#toolCalls], reasoning: this.#reasoning || undefined };
@@ -78,7 +83,7 @@ export class MessageStream {
     const finishReason = stopReasonOf(this.#stopReason, this.#toolCalls.length > 0);
     if (finishReason === 'content_filter')
       throw this.#failures.of('content_filtered', refusalOf(this.#message.stop_details), { partial });
-    return { type: 'finish', finishReason, usage: anthropicUsageOf(this.#usage), model: this.#model };
+    return { type: 'finish', finishReason, usage: this.usage, model: this.#model };
   }
 
   /** The answer in the shape of an unstreamed message. */

@@ -70,6 +70,7 @@ async function* streamed(
   });
   const chunksOf = ({ event, data }: SseEvent): Iterable<Chunk> =>
     !answer.finished && isMeant(event, data) ? answer.push(data, event) : [];
+  let counted = false;
   try {
     // Nothing that comes after the terminal event is waited for.
     while (!answer.finished) {
@@ -77,6 +78,12 @@ async function* streamed(
       if (events === undefined) break;
       const { pieces } = answer;
       const { chunks, broken } = chunksIn(events, chunksOf);
+      if (!counted) {
+        // The prompt, once: the rest is counted at the end.
+        const { usage } = answer;
+        counted = usage !== undefined;
+        if (usage !== undefined) context.received({ usage });
+      }
       if (chunks.length > 0) yield chunks;
       if (answer.pieces > pieces) context.received(callGoesOn);
       if (broken !== undefined) throw broken.error;

@@ -43,9 +43,10 @@ export function failuresOf({ provider, secrets, texts }: FailureContext): Failur
   return failures;
 }
 
-/** Tells the context what came with an answer's headers, good or bad, and the errors of the attempt its id. */
-export function heard(context: Context, failures: Failures, headers: unknown): void {
+/** Tells the context what came with an answer's headers, good (`accepted`) or bad, and the errors of the attempt its id. */
+export function heard(context: Context, failures: Failures, headers: unknown, accepted = false): void {
   const providerRequestId = requestIdOf(headers);
   failures.requestId = providerRequestId;
-  context.received({ headers: headersOf(headers), ...(providerRequestId !== undefined && { providerRequestId }) });
+  const id = providerRequestId === undefined ? {} : { providerRequestId };
+  context.received({ headers: headersOf(headers), accepted, ...id });
 }

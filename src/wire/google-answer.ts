@@ -97,14 +97,14 @@ export class GeminiAnswer {
   end(): Chunk {
     if (!this.finished)
       throw this.#failures.of('truncated', 'ended its stream before the answer was whole', { partial: this.partial });
-    return { type: 'finish', finishReason: this.#finishReason(), usage: this.#usage(), model: this.#model };
+    return { type: 'finish', finishReason: this.#finishReason(), usage: this.usage, model: this.#model };
   }
 
   /** The answer, when all of it was one object: then it is whole, also when it does not say why it ended. @throws as `end` does */
   answer(raw: unknown): ProviderAnswer {
     const { text, toolCalls, reasoning } = this.partial;
     const finishReason = this.#finishReason();
-    return { text, toolCalls, reasoning, finishReason, usage: this.#usage(), model: this.#model, raw };
+    return { text, toolCalls, reasoning, finishReason, usage: this.usage, model: this.#model, raw };
   }
 
   /** The answer in the shape of an unstreamed `GenerateContentResponse`. */
@@ -117,7 +117,8 @@ export class GeminiAnswer {
     this.#responseId = responseId;
   }
 
-  #usage(): Usage | undefined {
+  /** What has been counted so far. */
+  get usage(): Usage | undefined {
     return usageOfGemini(this.#raw.usage);
   }
 

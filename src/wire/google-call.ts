@@ -75,7 +75,7 @@ export async function openGemini(attempt: GeminiAttempt, stream: boolean): Promi
   if (signal.aborted) throw reasonOf(signal);
   const parameters = geminiParameters(attempt.request, endpoint.model, attempt.marks);
   const response = await send(attempt, parameters, stream);
-  heard(context, failures, response.headers);
+  heard(context, failures, response.headers, response.ok);
   const bytes = new ByteReader(response.body);
   if (response.ok) return { bytes, contentType: response.headers.get('content-type') ?? '' };
   const failure = await refusal(attempt, response, bytes);
@@ -118,6 +118,7 @@ export async function readWhole(bytes: ByteReader, attempt: GeminiAttempt): Prom
   const chunks = (Array.isArray(value) ? value : [value]).map(fieldsOf);
   const answer = geminiAnswer(attempt);
   for (const chunk of chunks) answer.push(chunk);
+  context.received({ usage: answer.usage, usageIsWhole: answer.finished });
   const [only = {}] = chunks;
   if (chunks.length > 1) answer.end();
   else if (!answer.finished && !hasCandidate(only)) throw noCandidate(only, failures);

@@ -81,11 +81,16 @@ async function* streamed({ bytes }: OpenGemini, attempt: GeminiAttempt, reading:
       const events = await nextEvents(reader, attempt, () => saysOnce && answer.finished);
       if (events === undefined) break;
       const { chunks, broken } = chunksIn(events, chunksOf);
+      // Every event has counted anew.
+      const { usage } = answer;
+      if (usage !== undefined && !answer.finished) context.received({ usage });
       if (chunks.length > 0) yield chunks;
       if (broken !== undefined) throw broken.error;
       if (saysOnce && answer.finished) late ??= setTimeout(() => bytes.cancel(), drainMs);
     }
     throwIfStray(reader, answer, attempt);
+    // Also a refusal is billed.
+    context.received({ usage: answer.usage, usageIsWhole: answer.finished });
     const finish = answer.end();
     context.received({ raw: answer.raw() });
     reading.complete = true;

@@ -70,7 +70,7 @@ export async function openChat(
       if (stream && isStreamingRefused(failure)) endpoint.state.streams = false;
       throw failure;
     }
-    heard(context, failures, response.headers);
+    heard(context, failures, response.headers, true);
     return { bytes: new ByteReader(response.body), contentType: response.headers.get('content-type') ?? '' };
   }
 }

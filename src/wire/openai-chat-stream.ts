@@ -33,6 +33,11 @@ export class ChatStream {
     return this.#reason !== undefined;
   }
 
+  /** What has been counted so far. */
+  get usage(): Usage | undefined {
+    return this.#usage;
+  }
+
   /** Pieces of tool calls that have come: an answer that goes on, while there is nothing to hand out. */
   get pieces(): number {
     return this.#tools.pieces;

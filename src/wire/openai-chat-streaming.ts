@@ -79,6 +79,8 @@ async function* streamed(
       if (answer.pieces > pieces) context.received(callGoesOn);
       if (broken !== undefined) throw broken.error;
     }
+    // Also a refusal is billed.
+    context.received({ usage: answer.usage, usageIsWhole: answer.finished });
     const finish = answer.end();
     context.received(answerFacts(answer.raw()));
     attempt.complete = true;

@@ -118,7 +118,7 @@ export function cancelResponse({ endpoint, context }: ResponsesCall, id: string)
 }
 
 function opened(response: Response, { context, failures }: ResponsesCall): Omit<OpenResponse, 'background'> {
-  heard(context, failures, response.headers);
+  heard(context, failures, response.headers, true);
   return { bytes: new ByteReader(response.body), contentType: response.headers.get('content-type') ?? '' };
 }
 

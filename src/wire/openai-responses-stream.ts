@@ -1,5 +1,5 @@
 import type { PartialAnswer } from '../core/errors.ts';
-import type { Chunk, ToolCall } from '../core/types.ts';
+import type { Chunk, ToolCall, Usage } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import { refused } from './openai-chat-answer.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
@@ -90,6 +90,11 @@ export class ResponsesStream {
     this.#known = this.sequence;
   }
 
+  /** What was counted, when the stream has told. */
+  get usage(): Usage | undefined {
+    return responseUsage(this.#response.usage);
+  }
+
   /**
    * The last chunks, once the stream has ended.
    * @throws TransportError `truncated` when it ended before its terminal event, `content_filtered` when it was refused, or why it failed
@@ -104,8 +109,10 @@ export class ResponsesStream {
     const stopped = this.#stops.stopped;
     const finishReason = stopped ? 'stop' : finishOf(this.#response, this.#failures, partial);
     if (this.#refusal !== '') throw refused(this.#failures, partial);
-    const usage = responseUsage(this.#response.usage);
-    return [...chunks, { type: 'finish', finishReason, usage, model: modelOf(this.#response, this.#model) }];
+    return [
+      ...chunks,
+      { type: 'finish', finishReason, usage: this.usage, model: modelOf(this.#response, this.#model) },
+    ];
   }
 
   #parse(data: string): Fields {

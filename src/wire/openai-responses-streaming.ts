@@ -91,6 +91,8 @@ async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: Stre
       answer.takenUp();
       reader = new SseReader(bytes);
     }
+    // Also a refusal is billed.
+    context.received({ usage: answer.usage, usageIsWhole: answer.finished });
     const last = answer.end();
     endpoint.thoughts.note(answer.raw.output);
     context.received({ raw: answer.raw });

@@ -4,8 +4,8 @@ import { sleep } from '../core/time.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
 import { parseAnswer } from './answer-text.ts';
 import type { ByteReader } from './bytes.ts';
-import type { Fields } from './openai-chat-parts.ts';
-import { isResponse, isSettled, readResponse } from './openai-responses-answer.ts';
+import { type Fields, fieldsOf } from './openai-chat-parts.ts';
+import { isResponse, isSettled, readResponse, responseUsage } from './openai-responses-answer.ts';
 import {
   cancelResponse,
   type OpenResponse,
@@ -34,6 +34,7 @@ export async function readWholeResponse(first: OpenResponse, call: ResponsesCall
   const { endpoint, request, failures } = call;
   let body = await readBody(first.bytes, call);
   if (first.background && isResponse(body) && typeof body.id === 'string') body = await settled(body, body.id, call);
+  call.context.received({ usage: responseUsage(fieldsOf(body).usage), usageIsWhole: true });
   const answer = readResponse(body, endpoint.model, failures, request.stopSequences);
   endpoint.thoughts.note(body.output);
   return answer;

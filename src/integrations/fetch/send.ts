@@ -50,7 +50,7 @@ export async function send(outgoing: Outgoing, sender: Sender): Promise<Opened> 
     }
     const next = redirect === 'follow' && redirects < mostRedirects ? elsewhere(response, sent) : undefined;
     if (next === undefined) {
-      heard(context, failures, response.headers);
+      heard(context, failures, response.headers, response.ok);
       return opened(response);
     }
     new ByteReader(response.body).cancel();

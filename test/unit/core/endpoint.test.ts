@@ -182,7 +182,7 @@ describe('a streamed answer at the endpoint', () => {
     expect(await broken(text('x'.repeat(40)))).toBe(10);
     expect(await broken(reasoning('x'.repeat(20)))).toBe(5);
     expect(await broken(reasoning('x'.repeat(20)), text('x'.repeat(40)))).toBe(15);
-    expect(await broken({ type: 'toolCall', toolCall: { id: '1', name: 'look', input: {} } })).toBe(0);
+    expect(await broken({ type: 'toolCall', toolCall: { id: '1', name: 'look', input: {} } })).toBe(2);
   });
 
   it('stops with the reason as soon as the signal aborts, although the adapter never moves', async () => {

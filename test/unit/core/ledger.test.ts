@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TokenScale } from '../../../src/control/token-scale.ts';
+import { Accounts } from '../../../src/core/accounts.ts';
 import { attemptReason, waitedMs } from '../../../src/core/context.ts';
 import { LedgerLine, totalCost } from '../../../src/core/ledger.ts';
 import { aCall, aProvider, attempt } from './support.ts';
@@ -110,6 +112,77 @@ describe("an attempt's line in the ledger", () => {
     expect(Object.isFrozen(start?.ledger)).toBe(true);
     expect(start?.ledger?.outcome).toBeUndefined();
   });
+});
+
+describe('a line whose end nobody has told', () => {
+  const accounts = () =>
+    new Accounts(
+      () => 7,
+      () => new TokenScale(),
+    );
+  const inAccounts = (some: Accounts) => {
+    const { call, context } = aCall();
+    Object.assign(call, { accounts: some });
+    return { call, line: new LedgerLine(aProvider({}), { ...request, metadata: { team: 'a' } }, context) };
+  };
+
+  it('has the prompt of an attempt that the provider has accepted', () => {
+    const { call, line } = aLine();
+    line.accepted();
+    line.broke('connection', '');
+    expect(call.attempts[0]).toMatchObject({ usage: { inputTokens: 10, outputTokens: 0 }, usageEstimated: true });
+  });
+
+  it('has what the provider had counted by then, and more of the output when more has come', () => {
+    const { call, line } = aLine();
+    line.uses({ inputTokens: 33, outputTokens: 1, cachedInputTokens: 30 });
+    line.broke('cancelled', 'x'.repeat(8));
+    expect(call.attempts[0]).toMatchObject({
+      ...{ usage: { inputTokens: 33, outputTokens: 2, cachedInputTokens: 30 }, usageEstimated: true },
+    });
+  });
+
+  it('is no estimate when that was all: a refusal is billed as well', () => {
+    const { call, line } = aLine();
+    line.uses({ inputTokens: 33, outputTokens: 1 }, true);
+    line.broke('content_filtered', 'x'.repeat(8));
+    expect(call.attempts[0]).toMatchObject({ usage: { inputTokens: 33, outputTokens: 1 }, usageEstimated: false });
+  });
+
+  it('is estimated as the provider has counted before, without what it does not show', () => {
+    const some = accounts();
+    const told = inAccounts(some);
+    told.line.succeeded({ inputTokens: 30, outputTokens: 11 }, 'x'.repeat(20), '', 1);
+    const { call, line } = inAccounts(some);
+    line.broke('connection', 'x'.repeat(40));
+    expect(call.attempts[0]?.usage).toEqual({ inputTokens: 30, outputTokens: 20 });
+    expect(some.sum()).toMatchObject({ attempts: 2, estimated: 1, inputTokens: 60, outputTokens: 31, cost: 14 });
+    expect(some.sum({ metadata: 'team' })).toMatchObject([{ key: 'a', attempts: 2 }]);
+  });
+
+  it.each([
+    ['abandoned', true],
+    ['cancelled', true],
+    ['deadline_exceeded', true],
+    ['closed', true],
+    ['connection', false],
+    ['timeout', true],
+  ] as const)(
+    'has the prompt, when it ends as %s while the provider must be at work on it: %s',
+    async (outcome, has) => {
+      const some = accounts();
+      const first = inAccounts(some);
+      await vi.advanceTimersByTimeAsync(100);
+      first.line.accepted();
+      const [soon, late] = [inAccounts(some), inAccounts(some)];
+      await vi.advanceTimersByTimeAsync(49);
+      soon.line.broke(outcome, '');
+      await vi.advanceTimersByTimeAsync(1);
+      late.line.broke(outcome, '');
+      expect(soon.call.attempts[0]?.usage).toBeUndefined();
+      expect(late.call.attempts[0]?.usage).toEqual(has ? { inputTokens: 10, outputTokens: 0 } : undefined);
+    },
+  );
 });
 
 describe('the cost of a call', () => {

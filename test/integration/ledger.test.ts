@@ -1,0 +1,218 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Attempt, Transport } from '../../src/core/types.ts';
+import { faultCases, type RequestRecord, randomFrom, type SimulatedServer } from '../../src/testing/index.ts';
+import { Bench, modes, pool, runCells, see, timersFor, type Wire, wires } from './support.ts';
+
+/** The ledger against the books of those who bill. */
+
+/** As long as prompts are: where the tokens of a request are few, an estimate of them is off by the rounding. */
+function promptOf(subject: string): string {
+  return `${subject}: ${'explain what this does to a call, and how one notices, in plain words. '.repeat(12)}`;
+}
+
+interface Tokens {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+function sumOf(all: readonly (Tokens | undefined)[]): number {
+  return all.reduce((sum, one) => sum + (one?.inputTokens ?? 0) + (one?.outputTokens ?? 0), 0);
+}
+
+/** The requests of each attempt. An adapter may have to ask twice: what it was refused first is not billed. */
+function matched(attempts: readonly Attempt[], servers: Readonly<Record<string, readonly RequestRecord[]>>) {
+  return Object.entries(servers).flatMap(([name, records]) => {
+    const lines = attempts.filter(({ provider }) => provider === name);
+    const asked = records.length === lines.length ? records : records.filter(({ status }) => status === 200);
+    return lines.map((line, index) => ({ line, record: asked[index] }));
+  });
+}
+
+interface Cell {
+  readonly name: string;
+  readonly lines: readonly { readonly line: Attempt; readonly record: RequestRecord | undefined }[];
+}
+
+/** A call under a fault, at a provider that has answered before and at one that has not. */
+async function meet(wire: Wire, mode: (typeof modes)[number], fault: (typeof faultCases)[number]): Promise<Cell> {
+  await using bench = new Bench();
+  // Not all at once: what a provider has sent to nobody is billed, and nobody can know of it.
+  const primary = await bench.server({ tokenMs: 1 });
+  const backup = await bench.server({ tokenMs: 1 });
+  const llm = bench.over({ primary, backup }, mode, { timeout: timersFor(fault.name) }, wire);
+  await see(llm, mode, { prompt: promptOf('nothing') });
+  const before = primary.requests.length;
+  await primary.setFault(fault.name);
+  const { attempts } = await see(llm, mode, { prompt: promptOf(fault.name) });
+  const records = { primary: primary.requests.slice(before), backup: backup.requests };
+  await Promise.all(Object.values(records).flatMap((some) => some.map(({ closed }) => closed)));
+  return { name: `${wire.name}: ${fault.name}, ${mode}`, lines: matched(attempts, records) };
+}
+
+describe('the ledger, under every fault of the matrix', () => {
+  const jobs = wires.flatMap((wire) =>
+    faultCases
+      .filter(({ wires: some }) => some.includes(wire.name))
+      .flatMap((faultCase) => modes.map((mode) => ({ wire, mode, faultCase, fault: faultCase.name }))),
+  );
+  let cells: readonly Cell[] = [];
+  beforeAll(async () => {
+    cells = await runCells(jobs, ({ wire, mode, faultCase }) => meet(wire, mode, faultCase));
+  }, 240_000);
+
+  it('has a line for every request', () => {
+    expect(cells.length).toBeGreaterThan(500);
+    const lost = cells.filter(({ lines }) => lines.some(({ record }) => record === undefined));
+    // Where nobody listens, nobody has noted a request.
+    expect([...new Set(lost.map(({ name }) => name.replace(/^.*: |,.*$/g, '')))]).toEqual(['connection-refused']);
+  });
+
+  it('agrees to the token where the provider has told', () => {
+    // Gemini tells how long a prompt was that it has blocked, and does not bill it.
+    const others = cells.filter(({ name }) => !name.startsWith('google: content-policy'));
+    const told = others.flatMap(({ name, lines }) => lines.map((pair) => ({ name, ...pair })));
+    const wrong = told.filter(
+      ({ line, record }) =>
+        line.usage !== undefined && !line.usageEstimated && JSON.stringify(tokensOf(line.usage)) !== bill(record),
+    );
+    expect(told.filter(({ line }) => line.usage !== undefined && !line.usageEstimated).length).toBeGreaterThan(350);
+    expect(wrong.map(({ name, line, record }) => `${name}: ${JSON.stringify(line.usage)} of ${bill(record)}`)).toEqual(
+      [],
+    );
+  });
+
+  it('has nothing for what was billed nothing, unless it is marked', () => {
+    const silent = cells.flatMap(({ name, lines }) =>
+      lines
+        .filter(({ line, record }) => line.usage === undefined && sumOf([record?.billed]) > 0)
+        .map(({ line, record }) => `${name}: ${line.outcome} of ${bill(record)}`),
+    );
+    expect(silent).toEqual([]);
+  });
+
+  it('is within a tenth of the truth where it had to estimate', () => {
+    const estimated = cells.flatMap(({ lines }) => lines.filter(({ line }) => line.usageEstimated));
+    const truth = sumOf(estimated.map(({ record }) => record?.billed));
+    const estimate = sumOf(estimated.map(({ line }) => line.usage));
+    expect(estimated.length).toBeGreaterThan(100);
+    if (process.env.LEDGER_CALLS !== undefined)
+      console.log({ cells: cells.length, estimated: estimated.length, truth, estimate });
+    expect(Math.abs(estimate / truth - 1)).toBeLessThan(0.1);
+  });
+});
+
+function tokensOf({ inputTokens, outputTokens }: Tokens): Tokens {
+  return { inputTokens, outputTokens };
+}
+
+function bill(record: RequestRecord | undefined): string {
+  return record === undefined ? 'nothing' : JSON.stringify(tokensOf(record.billed));
+}
+
+/** Calls that are made; 10,000 with `LEDGER_CALLS=10000`. */
+const calls = Number(process.env.LEDGER_CALLS ?? 600);
+
+describe(`the ledger, over ${calls} random calls with hedging and cancellation`, () => {
+  it('agrees to the token where the provider has told, and within a tenth altogether where not', async () => {
+    await using bench = new Bench();
+    const random = randomFrom(7);
+    const words = ({ index }: { readonly index: number }) =>
+      `Answer ${index}: ${'one word more '.repeat(5 + (index % 20))}`;
+    const servers: Record<string, SimulatedServer> = {};
+    const providers = [];
+    for (const wire of wires) {
+      // Every tenth is late, so that hedges have something to do; every twentieth breaks, is refused, or falls silent.
+      const faults = ['cut-reset', 'http-503', 'stream-error-after-content', 'cut-end'] as const;
+      const server = await bench.server({
+        ...{ answer: words, tokenMs: 1, seed: 3, firstTokenMs: (draw) => (draw() < 0.1 ? 150 : 2) },
+        script: ({ index }: { readonly index: number }) =>
+          index % 20 === 19 ? faults[Math.floor(index / 20) % faults.length] : undefined,
+      });
+      servers[wire.name] = server;
+      providers.push(wire.providerAt(server, wire.name, { domain: wire.name }));
+    }
+    const llm = bench.transport({ providers: providers as never, hedge: { afterMs: 50 }, rateLimit: false });
+    const ends = new Map<string, number>();
+    const lines: Attempt[] = [];
+    llm.on('attempt:end', ({ ledger }) => lines.push(ledger));
+    await pool(8, Array.from({ length: calls }), async () => {
+      const [stream, leaves, team] = [random() < 0.5, random(), random() < 0.5 ? 'red' : 'blue'];
+      const controller = new AbortController();
+      const end = await once(llm, { stream, leaves, team, controller });
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+    });
+    await llm.close();
+    const records = Object.entries(servers).flatMap(([name, server]) =>
+      server.requests.map((record) => ({ name, record })),
+    );
+    await Promise.all(records.map(({ record }) => record.closed));
+
+    // Nobody is asked behind the ledger's back, and there is some of everything.
+    expect(lines.filter(({ outcome }) => outcome === 'abandoned').length).toBeGreaterThan(calls / 100);
+    expect([...ends.keys()].sort()).toEqual(expect.arrayContaining(['cancelled', 'ok']));
+    const byId = new Map(records.map(({ name, record }) => [`${name}/${record.requestId}`, record]));
+    const told = lines.filter(({ usage, usageEstimated }) => usage !== undefined && !usageEstimated);
+    expect(told.length).toBeGreaterThan(calls / 2);
+    const toldRecords = told.map(({ provider, providerRequestId }) => byId.get(`${provider}/${providerRequestId}`));
+    expect(sumOf(told.map(({ usage }) => usage))).toBe(sumOf(toldRecords.map((record) => record?.billed)));
+    // What is left is theirs who had no end: cancelled, abandoned, broken.
+    const rest = records.filter(({ record }) => !toldRecords.includes(record));
+    const estimated = lines.filter(({ usageEstimated }) => usageEstimated);
+    const truth = sumOf(rest.map(({ record }) => record.billed));
+    const estimate = sumOf(estimated.map(({ usage }) => usage));
+    expect(estimated.length).toBeGreaterThan(calls / 20);
+    if (process.env.LEDGER_CALLS !== undefined)
+      console.log({
+        calls,
+        lines: lines.length,
+        told: told.length,
+        estimated: estimated.length,
+        truth,
+        estimate,
+        ...Object.fromEntries(ends),
+      });
+    expect(Math.abs(estimate / truth - 1)).toBeLessThan(0.1);
+
+    // And the transport's sums are those of the lines.
+    const total = llm.usage();
+    expect(total.inputTokens + total.outputTokens).toBe(sumOf(lines.map(({ usage }) => usage)));
+    expect([total.attempts, total.estimated]).toEqual([lines.length, estimated.length]);
+    for (const by of ['provider', 'model', { metadata: 'team' }, { metadata: 'none' }] as const)
+      expect(sumOf(llm.usage(by))).toBe(total.inputTokens + total.outputTokens);
+    expect(
+      llm
+        .usage({ metadata: 'team' })
+        .map(({ key }) => key)
+        .sort(),
+    ).toEqual(['blue', 'red']);
+  }, 600_000);
+});
+
+interface Way {
+  readonly stream: boolean;
+  /** Leaves the call: by its signal below 0.05, in the middle of the stream below 0.15. */
+  readonly leaves: number;
+  readonly team: string;
+  readonly controller: AbortController;
+}
+
+async function once(llm: Transport, { stream, leaves, team, controller }: Way): Promise<string> {
+  const request = { prompt: promptOf(team), metadata: { team } };
+  const timer = leaves < 0.05 ? setTimeout(() => controller.abort(), 10 + leaves * 500) : undefined;
+  try {
+    if (!stream) await llm.complete(request, { signal: controller.signal });
+    else {
+      let chunks = 0;
+      const answer = await llm.complete({ ...request, stream: true }, { signal: controller.signal });
+      for await (const _ of answer) {
+        chunks += 1;
+        if (leaves < 0.15 && chunks > 100 * leaves) return 'left';
+      }
+    }
+    return 'ok';
+  } catch (error) {
+    return (error as { code: string }).code;
+  } finally {
+    clearTimeout(timer);
+  }
+}
