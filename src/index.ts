@@ -13,6 +13,8 @@ export { hold, mapChunks, replyFrom } from './core/reply.ts';
 export { messagesOf } from './core/request.ts';
 export type {
   Attempt,
+  BudgetOptions,
+  BudgetState,
   CallInfo,
   CallOptions,
   Candidate,
@@ -65,6 +67,7 @@ export type {
   UsageSum,
   ValidateOptions,
 } from './core/types.ts';
+export { type Budget, budget } from './middleware/budget.ts';
 export { leastBusy } from './routing/least-busy.ts';
 export { lowestLatency } from './routing/lowest-latency.ts';
 export { priority } from './routing/priority.ts';

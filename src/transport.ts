@@ -105,7 +105,7 @@ export class Pipeline implements Transport {
   #lastCallOver: (() => void) | undefined;
 
   constructor(options: TransportOptions) {
-    this.#accounts = new Accounts(options.priceOf, () => new TokenScale());
+    this.#accounts = new Accounts(options.priceOf, () => new TokenScale(), options.providers);
     const place = { quota: new RetryQuota(), health: this.#health };
 
     // Once per call. The order, from the outside in, and the reason for each place:

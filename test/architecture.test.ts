@@ -190,7 +190,7 @@ describe('every file', () => {
   /** More than the rest has, each for its reason; none may grow beyond this. */
   const long: Readonly<Record<string, number>> = {
     // The contract, in one place: types only, most of it comments.
-    'core/types.ts': 680,
+    'core/types.ts': 710,
     // Half of it is the table.
     'core/errors.ts': 360,
     // The options' shapes, and how a mistake in them is told.

@@ -6,6 +6,7 @@ import { costOf } from '../src/core/estimate.ts';
 import type { Candidate, Context, Middleware, Provider } from '../src/core/types.ts';
 import { createTransport, type TransportError, weighted, wrap } from '../src/index.ts';
 import { languageModel } from '../src/integrations/ai-sdk.ts';
+import { budgetDefaults } from '../src/middleware/budget.ts';
 import { circuitBreakerDefaults } from '../src/middleware/circuit-breaker.ts';
 import { rateLimitDefaults } from '../src/middleware/rate-limit.ts';
 import { resumeDefaults } from '../src/middleware/resume.ts';
@@ -132,6 +133,7 @@ export const layerDefaults: Readonly<Record<string, Readonly<Record<string, unkn
   CircuitBreakerOptions: circuitBreakerDefaults,
   RateLimitOptions: rateLimitDefaults,
   ResumeOptions: resumeDefaults,
+  BudgetOptions: budgetDefaults,
   ValidateOptions: validateDefaults,
 };
 

@@ -118,6 +118,7 @@ const roots: Readonly<Record<string, string>> = {
   retry: 'RetryOptions',
   hedge: 'HedgeOptions',
   validate: 'ValidateOptions',
+  budget: 'BudgetOptions',
   resume: 'ResumeOptions',
   timeout: 'TimeoutOptions',
   circuitBreaker: 'CircuitBreakerOptions',

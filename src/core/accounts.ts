@@ -27,6 +27,7 @@ type Key = UsageGroup['key'];
 export class Accounts {
   readonly #priceOf: PriceOf | undefined;
   readonly #makeScale: () => Scale;
+  readonly #known: readonly Provider[];
   readonly #scales = new Map<string, Scale>();
   readonly #acceptMs = new Map<string, number>();
   readonly #total = new Sum();
@@ -34,8 +35,9 @@ export class Accounts {
   readonly #models = new Groups();
   readonly #metadata = new Map<string, Groups>();
 
-  constructor(priceOf: PriceOf | undefined, makeScale: () => Scale) {
+  constructor(priceOf: PriceOf | undefined, makeScale: () => Scale, providers: readonly Provider[] = []) {
     this.#priceOf = priceOf;
+    this.#known = providers;
     this.#makeScale = makeScale;
   }
 
@@ -51,6 +53,12 @@ export class Accounts {
       // A price list never fails a call.
     }
     return typeof cost === 'number' && Number.isFinite(cost) && cost >= 0 ? cost : undefined;
+  }
+
+  /** As `costOf`, for a provider by its name. */
+  priceAt(provider: string, usage: Usage): number | undefined {
+    const known = this.#known.find(({ name }) => name === provider);
+    return known === undefined ? undefined : this.costOf(known, usage);
   }
 
   /** How a provider counts. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
-import type { Attempt, Candidate, CompletionRequest, ErrorCode } from './types.ts';
+import type { Attempt, BudgetState, Candidate, CompletionRequest, ErrorCode } from './types.ts';
 
 interface Stamp {
   /** The call's id; empty for what happens to a provider and not in a call. */
@@ -154,6 +154,20 @@ export type TransportEvent = Stamp &
         readonly code: ErrorCode | undefined;
         /** Epoch milliseconds: since when. */
         readonly until: number;
+      }
+    | {
+        /** A budget does not cover an attempt: it is not sent, and its call ends with `budget_exceeded`. */
+        readonly type: 'budget:refuse';
+        /** Who would have been asked. */
+        readonly provider: string;
+        /** Whose budget: a value of its key; empty when all calls share one. */
+        readonly key: string;
+        /** The most that the attempt may have come to, in US dollars and tokens. */
+        readonly wanted: BudgetState['spent'];
+        /** What was spent already. */
+        readonly spent: BudgetState['spent'];
+        /** What is set aside for attempts under way. */
+        readonly reserved: BudgetState['reserved'];
       }
     | {
         /** A client has asked again by itself: its own retries are on, and multiply ours. Told once; `maxRetries: 0` turns them off. */

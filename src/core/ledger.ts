@@ -145,14 +145,8 @@ export class LedgerLine {
   }
 }
 
-/** How attempts end that nobody waits for any more. */
-const endings: ReadonlySet<Attempt['outcome']> = new Set([
-  'abandoned',
-  'cancelled',
-  'deadline_exceeded',
-  'closed',
-  'timeout',
-]);
+/** How attempts end that nobody waits for any more. Not in a time-out: who has said nothing for so long may never have heard. */
+const endings: ReadonlySet<Attempt['outcome']> = new Set(['abandoned', 'cancelled', 'deadline_exceeded', 'closed']);
 
 /** US dollars of all attempts; `undefined` when one's price is not known. */
 export function totalCost(attempts: readonly Attempt[]): number | undefined {

@@ -510,6 +510,32 @@ export interface UsageGroup extends UsageSum {
 /** What usage is summed up by: the provider's name, the model, or a key of the requests' `metadata`. */
 export type UsageBy = 'provider' | 'model' | { readonly metadata: string };
 
+/** What may be spent, by whom, and in which time: `dollars`, `tokens`, or both. */
+export interface BudgetOptions {
+  /** US dollars. Every provider needs a price then: its `traits.price`, or the transport's `priceOf`. @default Infinity */
+  readonly dollars?: number;
+  /** Tokens, input and output together. @default Infinity */
+  readonly tokens?: number;
+  /** Each value of this key has a budget of its own. Without one, all calls share the budget. */
+  readonly by?: ContextKey<string>;
+  /** Milliseconds after which the budget is whole again, in periods since 1970: 86,400,000 is a day in UTC. @default Infinity */
+  readonly everyMs?: number;
+  /** Tokens reserved for an answer, where neither the request nor the traits have a `maxOutputTokens`. @default 4_096 */
+  readonly outputTokens?: number;
+  /** So much more than it is estimated at is reserved for a prompt. @default 0.25 */
+  readonly marginRatio?: number;
+}
+
+/** How one budget stands. */
+export interface BudgetState {
+  /** Whose it is: a value of the key `by`; empty when all calls share one. */
+  readonly key: string;
+  /** What attempts have used in this period. */
+  readonly spent: { readonly dollars: number; readonly tokens: number };
+  /** What is set aside for those under way. */
+  readonly reserved: { readonly dollars: number; readonly tokens: number };
+}
+
 /** What is to be priced. */
 export interface PricedUsage {
   /** The provider's name. */
@@ -550,7 +576,7 @@ export interface TransportOptions {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /** Keeps the providers' `limits`, and a line of those who wait. `false`: no limits, no line. */
   readonly rateLimit?: RateLimitOptions | false;
-  /** Knows the prices of models whose `traits.price` is not given, as `genaiPrices()` does. @default none is known */
+  /** Knows the prices of models whose `traits.price` is not given, from whatever list you keep. */
   readonly priceOf?: PriceOf;
   /** Yours, once per call. */
   readonly use?: readonly Middleware[];

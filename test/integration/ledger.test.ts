@@ -37,8 +37,9 @@ interface Cell {
 async function meet(wire: Wire, mode: (typeof modes)[number], fault: (typeof faultCases)[number]): Promise<Cell> {
   await using bench = new Bench();
   // Not all at once: what a provider has sent to nobody is billed, and nobody can know of it.
-  const primary = await bench.server({ tokenMs: 1 });
-  const backup = await bench.server({ tokenMs: 1 });
+  const pace = { tokenMs: mode === 'unary unstreamed' ? 0 : 1 };
+  const primary = await bench.server(pace);
+  const backup = await bench.server(pace);
   const llm = bench.over({ primary, backup }, mode, { timeout: timersFor(fault.name) }, wire);
   await see(llm, mode, { prompt: promptOf('nothing') });
   const before = primary.requests.length;

@@ -61,8 +61,10 @@ interface Fields {
   'network:change': { state: 'down' | 'up'; domains: readonly string[] };
   'provider:quarantine': { provider: string; code: ErrorCode | undefined; until: number };
   'provider:release': { provider: string; code: ErrorCode | undefined; until: number };
+  'budget:refuse': { provider: string; key: string; wanted: Amount; spent: Amount; reserved: Amount };
   'client:retry': { retries: number };
 }
+type Amount = { readonly dollars: number; readonly tokens: number };
 type Stamp = { transactionId: string; attempt: number; at: number };
 
 export function events(): void {

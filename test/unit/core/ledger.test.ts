@@ -166,7 +166,7 @@ describe('a line whose end nobody has told', () => {
     ['deadline_exceeded', true],
     ['closed', true],
     ['connection', false],
-    ['timeout', true],
+    ['timeout', false],
   ] as const)(
     'has the prompt, when it ends as %s while the provider must be at work on it: %s',
     async (outcome, has) => {

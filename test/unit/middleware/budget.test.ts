@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest';
+import { contextKey } from '../../../src/core/context.ts';
+import { type BudgetOptions, budget, OptionsError, type Transport } from '../../../src/index.ts';
+import { type FaultName, middlewareContract, randomFrom, simulated } from '../../../src/testing/index.ts';
+import { createTransport } from '../../../src/transport.ts';
+import { advance, allSettled, broken, flush, given, kept, readAll, transport, virtualTime } from './support.ts';
+
+/** In whole dollars, so that sums are exact. */
+const price = { input: 1_000_000, output: 2_000_000 };
+const tenant = contextKey('tenant', 'anonymous');
+/** An input of one token as the simulated provider counts, of two by the estimate, of three with the margin. */
+const ask = { prompt: 'Hello', maxOutputTokens: 10 };
+
+describe('the contract of a middleware', () => {
+  const contract = middlewareContract({
+    make: () => budget({ tokens: 2_000, everyMs: 40 }),
+    place: 'attempt',
+    request: (number) => ({ prompt: `Tell me about ${number}`, maxOutputTokens: 100 }),
+  });
+  for (const { name, run } of contract) it(name, run);
+});
+
+describe('budget', () => {
+  virtualTime();
+
+  it('reserves the most that an attempt may come to, and settles for what it has used', async () => {
+    const limit = budget({ tokens: 100, dollars: 100 });
+    const a = simulated({ words: 4, firstTokenMs: 10, traits: { price } });
+    const llm = transport({ providers: [a], useEach: [limit] });
+    const answer = llm.complete(ask);
+    await flush();
+    expect(limit.state()).toEqual([
+      { key: '', spent: { dollars: 0, tokens: 0 }, reserved: { dollars: 23, tokens: 13 } },
+    ]);
+    await kept(answer);
+    expect(limit.state()).toEqual([{ key: '', spent: { dollars: 9, tokens: 5 }, reserved: { dollars: 0, tokens: 0 } }]);
+  });
+
+  it.each<[string, BudgetOptions, number]>([
+    ['tokens', { tokens: 26 }, 2],
+    ['tokens, one too few', { tokens: 25 }, 1],
+    ['dollars', { dollars: 46 }, 2],
+    ['dollars, one too few', { dollars: 45 }, 1],
+    ['the one of two that is less', { tokens: 1_000, dollars: 23 }, 1],
+    ['nothing at all', { tokens: 0 }, 0],
+  ])(
+    'sends what it covers of three calls at once, and refuses the rest before anything is sent: %s',
+    async (_, options, times) => {
+      const a = simulated({ name: 'a', words: 4, firstTokenMs: 10, traits: { price } });
+      const llm = transport({ providers: [a], useEach: [budget(options)], rateLimit: false });
+      const ends = await allSettled([1, 2, 3].map(() => llm.complete(ask)));
+      expect(ends.map(({ code }) => code).sort()).toEqual([
+        ...Array.from({ length: 3 - times }, () => 'budget_exceeded'),
+        ...Array.from({ length: times }, () => 'ok'),
+      ]);
+      expect(a.requests.length).toBe(times);
+      const refused = llm.events.filter(({ type }) => type === 'budget:refuse');
+      expect(refused.length).toBe(3 - times);
+      expect(refused[0]).toMatchObject({ provider: 'a', key: '', wanted: { dollars: 23, tokens: 13 } });
+    },
+  );
+
+  it('never blames the provider, and says nothing of the prompt', async () => {
+    const llm = transport({ providers: [simulated({ name: 'a' })], useEach: [budget({ tokens: 1 })] });
+    for (let call = 0; call < 5; call += 1) {
+      const error = await broken(llm.complete({ ...ask, prompt: 'a secret of mine' }));
+      expect(error).toMatchObject({ code: 'budget_exceeded', provider: 'a', blame: 'caller', attempts: [] });
+      expect(error.message).toBe('The budget does not cover an attempt at a; nothing was sent');
+    }
+    expect(llm.health()[0]).toMatchObject({ circuit: 'closed', inFlight: 0, queued: 0 });
+  });
+
+  it('gives every value of its key a budget of its own', async () => {
+    const limit = budget({ tokens: 15, by: tenant });
+    const llm = transport({ providers: [simulated({ words: 4 })], useEach: [limit] });
+    const as = (name: string) => ({ values: [tenant.of(name)] });
+    await kept(llm.complete(ask, as('acme')));
+    expect(await broken(llm.complete(ask, as('acme')))).toMatchObject({ code: 'budget_exceeded' });
+    await kept(llm.complete(ask, as('other')));
+    await kept(llm.complete(ask));
+    expect(limit.state().map(({ key, spent }) => [key, spent.tokens])).toEqual([
+      ['acme', 5],
+      ['other', 5],
+      ['anonymous', 5],
+    ]);
+  });
+
+  it('keeps nothing of a key that has spent nothing', async () => {
+    const limit = budget({ tokens: 15, by: tenant });
+    const llm = transport({
+      providers: [simulated({ fault: { kind: 'status', status: 400 } })],
+      useEach: [limit],
+      retry: false,
+    });
+    await broken(llm.complete(ask, { values: [tenant.of('acme')] }));
+    await broken(llm.complete({ ...ask, maxOutputTokens: 99 }, { values: [tenant.of('other')] }));
+    expect(limit.state()).toEqual([]);
+  });
+
+  it('is whole again in each period, and says when that is', async () => {
+    const limit = budget({ tokens: 15, everyMs: 60_000 });
+    const llm = transport({ providers: [simulated({ words: 4 })], useEach: [limit] });
+    await kept(llm.complete(ask));
+    const error = await broken(llm.complete(ask));
+    expect(error.retryAfterMs).toBe(60_000 - (Date.now() % 60_000));
+    await advance(given(error.retryAfterMs) - 1);
+    await broken(llm.complete(ask));
+    await advance(1);
+    expect(limit.state()).toEqual([]);
+    await kept(llm.complete(ask));
+  });
+
+  it('books what was reserved in one period to that one, however late it ends', async () => {
+    const limit = budget({ tokens: 15, everyMs: 60_000 });
+    const llm = transport({ providers: [simulated({ words: 4, firstTokenMs: 5_000 })], useEach: [limit] });
+    await advance(60_000 - (Date.now() % 60_000) - 1_000);
+    const late = llm.complete(ask);
+    await advance(2_000);
+    await kept(llm.complete(ask));
+    await kept(late);
+    expect(limit.state()).toMatchObject([{ spent: { tokens: 5 }, reserved: { tokens: 0 } }]);
+  });
+
+  it('reserves for an answer what bounds it, and else what the option says', async () => {
+    const reserved = async (options: BudgetOptions, request: object, maxOutputTokens?: number) => {
+      const limit = budget(options);
+      const a = simulated({ fault: 'silence-before-headers', traits: { maxOutputTokens } });
+      const llm = transport({ providers: [a], useEach: [limit] });
+      const controller = new AbortController();
+      const answer = llm.complete({ prompt: 'Hello', ...request }, { signal: controller.signal });
+      await flush();
+      const tokens = limit.state()[0]?.reserved.tokens;
+      controller.abort();
+      await broken(answer);
+      expect(limit.state()).toEqual([]);
+      return tokens;
+    };
+    expect(await reserved({ tokens: 1e6 }, { maxOutputTokens: 7 }, 50)).toBe(10);
+    expect(await reserved({ tokens: 1e6 }, {}, 50)).toBe(53);
+    expect(await reserved({ tokens: 1e6 }, {})).toBe(4_099);
+    expect(await reserved({ tokens: 1e6, outputTokens: 20, marginRatio: 0 }, {})).toBe(22);
+  });
+
+  it('counts what fails, and every attempt of a call', async () => {
+    const limit = budget({ tokens: 1_000 });
+    const providers = [
+      simulated({ name: 'a', fault: 'cut-reset', words: 10 }),
+      simulated({ name: 'b', fault: 'http-503', words: 10 }),
+      simulated({ name: 'c', words: 10 }),
+    ] as const;
+    const llm = transport({ providers, useEach: [limit] });
+    const { attempts } = await kept(llm.complete(ask));
+    expect(attempts.length).toBe(3);
+    const used = attempts.reduce((sum, { usage }) => sum + (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0), 0);
+    expect(limit.state()).toEqual([
+      { key: '', spent: { dollars: 0, tokens: used }, reserved: { dollars: 0, tokens: 0 } },
+    ]);
+    expect(used).toBeGreaterThan(11);
+  });
+
+  it('asks a provider whose price is known, when the budget is in dollars', async () => {
+    const [a, b] = [simulated({ name: 'a' }), simulated({ name: 'b', traits: { price } })];
+    const both = transport({ providers: [a, b], useEach: [budget({ dollars: 100 })] });
+    expect((await kept(both.complete(ask))).provider).toBe('b');
+    expect(
+      await broken(transport({ providers: [a], useEach: [budget({ dollars: 100 })], retry: false }).complete(ask)),
+    ).toMatchObject({ code: 'budget_exceeded', message: expect.stringContaining('is not known') });
+    const limit = budget({ dollars: 100 });
+    const priceOf = ({ usage }: { usage: { inputTokens: number; outputTokens: number } }) =>
+      usage.inputTokens + usage.outputTokens;
+    await kept(transport({ providers: [a], useEach: [limit], priceOf }).complete(ask));
+    expect([a.requests.length, limit.state()[0]?.spent.dollars]).toEqual([1, 11]);
+  });
+
+  it('reserves what a prompt costs that is written to a cache, when that costs more', async () => {
+    const limit = budget({ dollars: 1_000 });
+    const a = simulated({ firstTokenMs: 10, traits: { price: { ...price, cacheWriteInput: 5_000_000 } } });
+    const answer = transport({ providers: [a], useEach: [limit] }).complete(ask);
+    await flush();
+    expect(limit.state()[0]?.reserved.dollars).toBe(3 * 5 + 20);
+    await kept(answer);
+  });
+
+  it.each<[string, unknown]>([
+    ['budget', undefined],
+    ['budget', {}],
+    ['budget.token', { token: 1 }],
+    ['budget.tokens', { tokens: -1 }],
+    ['budget.dollars', { dollars: '1' }],
+    ['budget.everyMs', { tokens: 1, everyMs: 0 }],
+    ['budget.outputTokens', { tokens: 1, outputTokens: Number.NaN }],
+    ['budget.marginRatio', { tokens: 1, marginRatio: -1 }],
+    ['budget.by', { tokens: 1, by: 'tenant' }],
+  ])('refuses options that are wrong: %s', (path, options) => {
+    expect(() => budget(options as never)).toThrow(expect.objectContaining({ path }));
+    expect(() => budget(options as never)).toThrow(OptionsError);
+  });
+
+  it('says where it belongs', () => {
+    expect(() => createTransport({ providers: [simulated()], use: [budget({ tokens: 1 })] })).toThrow(/useEach/);
+  });
+});
+
+describe('500 calls at once against a budget', () => {
+  virtualTime();
+
+  /** What can become of a provider's request. */
+  const faults: readonly (FaultName | 'ok')[] = [
+    ...(['ok', 'ok', 'ok', 'ok', 'cut-reset', 'cut-end', 'http-503', 'stall', 'silence-before-headers'] as const),
+    ...([
+      'empty-answer',
+      'malformed-json',
+      'refusal',
+      'stream-error-after-content',
+      'http-500',
+      'slow-first-token',
+    ] as const),
+  ];
+
+  it.each([1, 2, 3])('never exceed it, and leave nothing reserved, however they end (%i)', async (seed) => {
+    const random = randomFrom(seed);
+    const most = { tokens: 6_000, dollars: 9_000 };
+    const limit = budget(most);
+    const script = () => faults[Math.floor(random() * faults.length)];
+    const of = (name: string) =>
+      simulated({ name, domain: name, words: 30, firstTokenMs: 20, tokenMs: 5, seed, script, traits: { price } });
+    const [a, b] = [of('a'), of('b')];
+    const llm = transport({ providers: [a, b], useEach: [limit], hedge: { afterMs: 60 }, rateLimit: false });
+    let highest = 0;
+    llm.on('*', () => {
+      for (const { spent, reserved } of limit.state()) {
+        highest = Math.max(highest, spent.tokens + reserved.tokens);
+        expect(spent.tokens + reserved.tokens).toBeLessThanOrEqual(most.tokens);
+        expect(spent.dollars + reserved.dollars).toBeLessThanOrEqual(most.dollars);
+      }
+    });
+    const ends = await allSettled(Array.from({ length: 500 }, () => one(llm, random)));
+    await flush();
+    expect(ends.length).toBe(500);
+    const codes = new Set(ends.map(({ code }) => code));
+    expect([...codes]).toEqual(expect.arrayContaining(['ok', 'budget_exceeded', 'cancelled']));
+    const [state] = limit.state();
+    expect(state?.reserved).toEqual({ dollars: 0, tokens: 0 });
+    const { inputTokens, outputTokens, cost } = llm.usage();
+    expect(state?.spent.tokens).toBe(inputTokens + outputTokens);
+    expect(state?.spent.dollars).toBeCloseTo(cost, 6);
+    expect(highest).toBeGreaterThan(most.tokens * 0.5);
+    // Those who bill have counted no more either.
+    const billed = [...a.requests, ...b.requests].reduce(
+      (sum, { billed: { inputTokens: i, outputTokens: o } }) => sum + i + o,
+      0,
+    );
+    expect(billed).toBeLessThanOrEqual(most.tokens);
+  });
+
+  /** A call of one of many kinds: whole or streamed, left, cancelled, or out of time. */
+  async function one(llm: Transport, random: () => number): Promise<void> {
+    const [stream, kind] = [random() < 0.5, random()];
+    const request = { prompt: 'Tell me about budgets', maxOutputTokens: 40 };
+    const controller = new AbortController();
+    if (kind < 0.15) setTimeout(() => controller.abort(), kind * 1_000);
+    const options = { signal: controller.signal, ...(kind > 0.9 && { timeoutMs: 100 }) };
+    if (!stream) return void (await llm.complete(request, options));
+    const answer = await llm.complete({ ...request, stream: true }, options);
+    if (kind > 0.4 && kind < 0.5) for await (const _ of answer) return;
+    const { error } = await readAll(answer);
+    if (error !== undefined) throw error;
+  }
+});
