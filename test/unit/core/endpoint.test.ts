@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Accounts } from '../../../src/core/accounts.ts';
 import { watched } from '../../../src/core/context.ts';
 import { endpoint } from '../../../src/core/endpoint.ts';
 import { streamingRefused, TransportError, type TransportErrorFields } from '../../../src/core/errors.ts';
 import { mapError } from '../../../src/core/reply.ts';
-import type { Chunk, Context, ErrorCode, Provider } from '../../../src/core/types.ts';
+import type { Chunk, Context, ErrorCode, Provider, ReceivedFacts } from '../../../src/core/types.ts';
 import {
   aCall,
   aHealth,
@@ -171,6 +172,59 @@ describe('a streamed answer at the endpoint', () => {
       usage: { inputTokens: Math.ceil(request.prompt.length / 4), outputTokens: 10 },
       usageEstimated: true,
     });
+  });
+
+  it('has the usage that the provider has told of an answer that is none', async () => {
+    const usage = { inputTokens: 77, outputTokens: 3 };
+    const refusal: Chunk = { type: 'finish', finishReason: 'content_filter', usage, model: '' };
+    const { ask, call } = at({ stream: () => new Source(text('x'.repeat(40)), refusal) });
+    expect(await (await ask()).done).toMatchObject({ ok: false, error: { code: 'content_filtered' } });
+    expect(call.attempts[0]).toMatchObject({ outcome: 'content_filtered', usage, usageEstimated: false });
+  });
+
+  it('has the prompt of an attempt that was accepted, and what was counted of it, when it breaks', async () => {
+    const brokenAfter = async (facts: ReceivedFacts) => {
+      const { ask, call } = at({
+        stream: (_, context) => {
+          context.received(facts);
+          return new Source().end();
+        },
+      });
+      await ask().catch(() => {});
+      return call.attempts[0]?.usage;
+    };
+    const inputTokens = Math.ceil(request.prompt.length / 4);
+    expect(await brokenAfter({ headers: [] })).toBeUndefined();
+    expect(await brokenAfter({ headers: [], accepted: false })).toBeUndefined();
+    expect(await brokenAfter({ accepted: true })).toEqual({ inputTokens, outputTokens: 0 });
+    const usage = { inputTokens: 9, outputTokens: 1 };
+    expect(await brokenAfter({ usage })).toEqual(usage);
+  });
+
+  it('learns how a provider counts from what is shown alone', async () => {
+    const learned: unknown[] = [];
+    const scale = {
+      of: (some: { input: number; output: number }) => some,
+      learn: (...both: unknown[]) => learned.push(both),
+    };
+    const usage = { inputTokens: 8, outputTokens: 30, reasoningTokens: 20 };
+    const finish: Chunk = { type: 'finish', finishReason: 'stop', usage, model: '' };
+    for (const chunks of [[text('x'.repeat(40))], [reasoning('x'.repeat(80)), text('x'.repeat(40))]]) {
+      const { ask, call } = at({ stream: () => new Source(...chunks, finish) });
+      Object.assign(call, { accounts: new Accounts(undefined, () => scale) });
+      await (await ask()).done;
+    }
+    const input = Math.ceil(request.prompt.length / 4);
+    expect(learned).toEqual([
+      [
+        { input, output: 10 },
+        { input: 8, output: 10 },
+      ],
+      [
+        { input, output: 30 },
+        { input: 8, output: 30 },
+      ],
+    ]);
   });
 
   it('counts what had come of a broken one: its text, and its reasoning', async () => {

@@ -7,7 +7,7 @@ import { drain, replyFrom } from '../../../src/core/reply.ts';
 import type { CompletionRequest, Handler, Middleware, Mount, Provider } from '../../../src/core/types.ts';
 import { validate } from '../../../src/middleware/validate.ts';
 import { simulated } from '../../../src/testing/index.ts';
-import { aCall, aHealth } from '../core/support.ts';
+import { aCall, aHealth, foreignReply, Source } from '../core/support.ts';
 import { broken, flush, kept, readAll, transport, virtualTime } from './support.ts';
 
 virtualTime();
@@ -291,6 +291,16 @@ describe('validate, when an answer does not fit', () => {
     await flush();
     expect(llm.health()[0]?.inFlight).toBe(0);
     expect(await broken(stream.completion)).toMatchObject({ code: 'cancelled' });
+  });
+
+  it('lets go of what is below when its reader leaves', async () => {
+    const source = new Source({ type: 'text', text: '{' });
+    const { reply } = foreignReply(source);
+    const judged = await validate()(async () => reply, aMount)({ ...ask, stream: true }, aContext());
+    const chunks = judged.chunks[Symbol.asyncIterator]();
+    await chunks.next();
+    await chunks.return?.();
+    expect(source.returns).toBe(1);
   });
 
   it('ends with the call, whatever it was about to ask', async () => {
