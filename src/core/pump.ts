@@ -35,10 +35,19 @@ export interface RawChunk {
   readonly isQuiet?: boolean;
 }
 
-interface Waiting {
-  resolve(result: IteratorResult<Chunk>): void;
-  reject(error: TransportError): void;
+/** A source that calls back: a promise made for each chunk costs more than all that is done with it. */
+export interface CallingSource extends AsyncIterator<Chunk> {
+  /** Calls one of the two, once, in a later turn than this one. `undefined`: it is over. */
+  nextInto(came: (chunk: Chunk | undefined) => void, broke: (error: unknown) => void): void;
 }
+
+/** Who waits for the next chunk, and is called in the turn in which it comes. */
+interface Waiting {
+  readonly came: (chunk: Chunk | undefined) => void;
+  readonly broke: (error: TransportError) => void;
+}
+
+const over: IteratorResult<Chunk> = { done: true, value: undefined };
 
 /**
  * Reads a source of chunks ahead of its reader, up to 64 KiB, and lets go of it exactly once: after the finish chunk, when it
@@ -47,6 +56,7 @@ interface Waiting {
  */
 export class Pump implements AsyncIterableIterator<Chunk> {
   readonly #source: AsyncIterator<Chunk>;
+  readonly #calling: CallingSource | undefined;
   readonly #hooks: PumpHooks;
   /** Resolves with the first content; rejects when there will be none. */
   readonly answered: Promise<void>;
@@ -75,6 +85,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   constructor(source: AsyncIterator<Chunk>, hooks: PumpHooks) {
     this.#source = source;
+    this.#calling = 'nextInto' in source ? (source as CallingSource) : undefined;
     this.#hooks = hooks;
     this.answered = new Promise((resolve, reject) => {
       this.#resolveAnswered = resolve;
@@ -160,12 +171,21 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     if (this.#end !== undefined) {
       const error = this.#thrown ? undefined : this.#end.error;
       this.#thrown = true;
-      return error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+      return error === undefined ? Promise.resolve(over) : Promise.reject(error);
     }
-    return new Promise((resolve, reject) => {
-      this.#readers.push({ resolve, reject });
+    return new Promise((resolve, broke) => {
+      const came = (value: Chunk | undefined) => resolve(value === undefined ? over : { done: false, value });
+      this.#readers.push({ came, broke });
       this.#pull();
     });
+  }
+
+  nextInto(came: (chunk: Chunk | undefined) => void, broke: (error: TransportError) => void): void {
+    if (this.#end !== undefined || this.#head < this.#queue.length)
+      return void this.next().then(({ done, value }) => came(done === true ? undefined : value), broke);
+    this.#taken = true;
+    this.#readers.push({ came, broke });
+    this.#pull();
   }
 
   /** What has come and is not read yet, without waiting; `undefined` when there is nothing. */
@@ -198,26 +218,30 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#pulling = true;
     this.#hooks.pulling?.();
     try {
-      Promise.resolve(this.#source.next()).then(this.#came, this.#broke);
+      if (this.#calling !== undefined) this.#calling.nextInto(this.#came, this.#broke);
+      else Promise.resolve(this.#source.next()).then(this.#given, this.#broke);
     } catch (error) {
       Promise.reject(error).catch(this.#broke);
     }
   }
 
-  readonly #came = (result: IteratorResult<Chunk>): void => {
-    this.#pulling = false;
+  readonly #given = ({ done, value }: IteratorResult<Chunk>): void => this.#came(done === true ? undefined : value);
+
+  readonly #came = (come: Chunk | undefined): void => {
     if (this.#end !== undefined) return;
+    // Until it is accepted nothing else is asked for, also by a reader who is given it in this turn.
     try {
-      if (result.done === true) {
+      if (come === undefined) {
         return this.#broke(new TransportError('truncated', 'The answer ended without its terminal event'));
       }
-      const chunk = this.#change === undefined ? result.value : this.#change(result.value);
+      const chunk = this.#change === undefined ? come : this.#change(come);
       if (chunk !== undefined && !isEmpty(chunk)) this.#accept(chunk);
       // What a middleware leaves out has come all the same.
-      else if (!isEmpty(result.value) && result.value.type !== 'finish') this.#hooks.content?.();
+      else if (!isEmpty(come) && come.type !== 'finish') this.#hooks.content?.();
     } catch (error) {
       return this.#broke(error);
     }
+    this.#pulling = false;
     if (this.#end === undefined) this.#pull();
   };
 
@@ -273,7 +297,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   #deliver(chunk: Chunk): void {
     const reader = this.#readers.shift();
-    if (reader !== undefined) return reader.resolve({ done: false, value: chunk });
+    if (reader !== undefined) return reader.came(chunk);
     if (this.#discarding) return;
     this.#queue.push(chunk);
     this.#size += sizeOf(chunk);
@@ -291,10 +315,10 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     const seen = whole === undefined ? undefined : (this.#changeError?.(whole) ?? whole);
     this.#end = { error: seen };
     for (const reader of this.#readers.splice(0)) {
-      if (seen === undefined || this.#thrown) reader.resolve({ done: true, value: undefined });
+      if (seen === undefined || this.#thrown) reader.came(undefined);
       else {
         this.#thrown = true;
-        reader.reject(seen);
+        reader.broke(seen);
       }
     }
     if (whole !== undefined) this.#rejectAnswered(whole);

@@ -16,6 +16,9 @@ export class ByteReader {
   #ended = false;
   /** Given back by `peek`, taken by the next `read`. */
   #kept: Uint8Array | undefined;
+  /** Who waits for the next piece. */
+  #came: (piece: Uint8Array | undefined) => void = () => {};
+  #broke: (error: unknown) => void = () => {};
 
   constructor(source: ByteSource | null | undefined) {
     if (source === null || source === undefined) {
@@ -49,35 +52,38 @@ export class ByteReader {
 
   /** The next piece, never empty; `undefined` at the end. Rejects with whatever broke the connection. */
   read(): Promise<Uint8Array | undefined> {
-    return this.readThen(
-      (piece) => piece,
-      (error) => {
-        throw error;
-      },
-    );
+    return new Promise((resolve, reject) => this.readInto(resolve, reject));
   }
 
-  /** What becomes of the next piece. Sooner than to wait for `read()`: at one piece for each event every step is felt. */
-  readThen<T>(came: (piece: Uint8Array | undefined) => T, broke: (error: unknown) => T): Promise<T> {
-    const kept = this.#kept;
-    if (kept !== undefined || this.#ended) {
+  /**
+   * Calls one of the two, once, in a later turn. Sooner than to wait for `read()`: at one piece for each event every promise is felt.
+   * One read at a time.
+   */
+  readInto(came: (piece: Uint8Array | undefined) => void, broke: (error: unknown) => void): void {
+    this.#came = came;
+    this.#broke = broke;
+    if (this.#kept === undefined && !this.#ended) this.#read().then(this.#got, this.#failed);
+    else {
+      const kept = this.#kept;
       this.#kept = undefined;
-      return Promise.resolve(kept).then(came);
+      queueMicrotask(() => came(kept));
     }
-    return this.#read().then(
-      ({ value }) => {
-        if (this.#ended) return came(undefined);
-        if (value === undefined) this.#ended = true;
-        else if (value.byteLength === 0) return this.readThen(came, broke);
-        return came(value);
-      },
-      (error) => {
-        if (this.#ended) return came(undefined);
-        this.#ended = true;
-        return broke(error);
-      },
-    );
   }
+
+  readonly #got = ({ value }: Read): void => {
+    if (this.#ended) this.#came(undefined);
+    else if (value?.byteLength === 0) this.readInto(this.#came, this.#broke);
+    else {
+      if (value === undefined) this.#ended = true;
+      this.#came(value);
+    }
+  };
+
+  readonly #failed = (error: unknown): void => {
+    if (this.#ended) return this.#came(undefined);
+    this.#ended = true;
+    this.#broke(error);
+  };
 
   /** The next piece, which the next `read` gives again. */
   async peek(): Promise<Uint8Array | undefined> {

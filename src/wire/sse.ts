@@ -1,3 +1,5 @@
+import { Utf8Decoder } from './utf8.ts';
+
 /** An event of a text/event-stream. */
 export interface SseEvent {
   /** `message` when the stream does not name it. */
@@ -11,7 +13,7 @@ export interface SseEvent {
  * Synchronous, so many events in one piece of the network cost no more turns of the loop than one.
  */
 export class SseParser {
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new Utf8Decoder();
   /** The start of a line whose end has not come yet. */
   #line = '';
   /** The last piece ended in CR: an LF that comes next belongs to it. */
@@ -30,7 +32,17 @@ export class SseParser {
 
   /** The events that end within `bytes`. */
   push(bytes: Uint8Array): SseEvent[] {
-    return this.#read(this.#decoder.decode(bytes, { stream: true }));
+    return this.read(this.decode(bytes));
+  }
+
+  /** The first half of `push`: the text in `bytes`. */
+  decode(bytes: Uint8Array): string {
+    return this.#decoder.push(bytes);
+  }
+
+  /** True when an event has ended, and no other has begun. */
+  get isBetween(): boolean {
+    return this.#line === '' && this.#data === undefined && this.#event === '' && !this.#afterCr;
   }
 
   /**
@@ -38,13 +50,14 @@ export class SseParser {
    * @returns true when it ended in the middle of an event. That event is not dispatched.
    */
   end(): boolean {
-    const rest = this.#line + this.#decoder.decode();
+    const rest = this.#line + this.#decoder.end();
     this.#keepStray(rest);
     const cutLine = rest !== '' && !rest.startsWith(':');
     return cutLine || this.#data !== undefined || this.#event !== '';
   }
 
-  #read(text: string): SseEvent[] {
+  /** The second half of `push`: the events that end within `text`. */
+  read(text: string): SseEvent[] {
     const events: SseEvent[] = [];
     if (text === '') return events;
     let at = this.#afterCr && text.charCodeAt(0) === 10 ? 1 : 0;

@@ -1,4 +1,5 @@
 import { TransportError } from '../../core/errors.ts';
+import type { CallingSource } from '../../core/pump.ts';
 import { type Fork, forkSignal } from '../../core/signals.ts';
 import type { Chunk } from '../../core/types.ts';
 
@@ -13,8 +14,7 @@ export interface Reading {
 }
 
 /** Where the chunks of an answer come from, once it has begun. */
-export interface Source {
-  next(): Promise<IteratorResult<Chunk>>;
+export interface Source extends CallingSource {
   /** Lets go of it. */
   leave(): void;
 }
@@ -23,7 +23,7 @@ export interface Source {
  * A stream that can be left: nothing is sent before the first `next()`, and `return()` closes the socket at once. Once it has begun
  * nothing stands between its source and the reader: at one piece of the network for each event, every step would be felt.
  */
-export class FetchStream implements AsyncIterableIterator<Chunk> {
+export class FetchStream implements AsyncIterable<Chunk>, CallingSource {
   readonly #parent: AbortSignal;
   readonly #open: (reading: Reading) => Promise<Source>;
   #fork: Fork | undefined;
@@ -41,6 +41,11 @@ export class FetchStream implements AsyncIterableIterator<Chunk> {
 
   next(): Promise<IteratorResult<Chunk>> {
     return this.#source === undefined ? this.#begin() : this.#source.next();
+  }
+
+  nextInto(came: (chunk: Chunk | undefined) => void, broke: (error: unknown) => void): void {
+    if (this.#source !== undefined) this.#source.nextInto(came, broke);
+    else void this.#begin().then(({ done, value }) => came(done === true ? undefined : value), broke);
   }
 
   async return(): Promise<IteratorResult<Chunk>> {
@@ -76,6 +81,10 @@ export class Given implements Source {
 
   next(): Promise<IteratorResult<Chunk>> {
     return Promise.resolve(this.#chunks.next());
+  }
+
+  nextInto(came: (chunk: Chunk | undefined) => void): void {
+    queueMicrotask(() => came(this.#chunks.next().value));
   }
 
   leave(): void {}

@@ -19,10 +19,12 @@ const goodbyeMs = 5_000;
 const drainMs = 1_000;
 
 type Next = IteratorResult<Chunk>;
+type Came = (chunk: Chunk | undefined) => void;
+type Broke = (error: unknown) => void;
 
 /**
  * A stream as it passes: its bytes as they came, those before the first content together with it. Ends normally only after its
- * terminal event; rejects with a `TransportError` for a clean early end, an error in it, a lost connection. Not a generator, which
+ * terminal event; breaks with a `TransportError` for a clean early end, an error in it, a lost connection. Not a generator, which
  * would cost as much for each piece as reading it does.
  */
 export class Followed implements Source {
@@ -40,6 +42,9 @@ export class Followed implements Source {
   /** Thrown next: the client has been given the bytes of the error first. */
   #error: unknown;
   #isOver = false;
+  /** Who waits for the next chunk. */
+  #came: Came = () => {};
+  #broke: Broke = () => {};
 
   constructor({ head, bytes }: Opened, { dialect }: Route, attempt: Attempt) {
     this.#head = head;
@@ -52,7 +57,7 @@ export class Followed implements Source {
     });
   }
 
-  next(): Promise<Next> {
+  nextInto(came: Came, broke: Broke): void {
     // Mostly a piece of an answer is followed by another, and there is nothing to decide.
     const isPlain =
       this.#isAnswered &&
@@ -60,30 +65,43 @@ export class Followed implements Source {
       this.#error === undefined &&
       !this.#passage.follower.finished &&
       !this.#isOver;
-    return isPlain ? this.#bytes.readThen(this.#passes, this.#breaks) : this.#next();
+    if (!isPlain) return void this.next().then(({ done, value }) => came(done === true ? undefined : value), broke);
+    this.#came = came;
+    this.#broke = broke;
+    this.#bytes.readInto(this.#passes, this.#breaks);
   }
 
   leave(): void {
     this.#end();
   }
 
-  readonly #passes = (piece: Uint8Array | undefined): Next => {
+  readonly #passes = (piece: Uint8Array | undefined): void => {
     const { signal } = this.#attempt.reading;
     if (signal.aborted) return this.#breaks(undefined);
-    if (piece === undefined) return this.#whole();
+    if (piece !== undefined) return this.#came(this.#passed(piece));
+    let last: Chunk;
+    try {
+      last = this.#whole();
+    } catch (error) {
+      return this.#broke(error);
+    }
+    this.#came(last);
+  };
+
+  readonly #breaks = (error: unknown): void => {
+    const { reading, failures } = this.#attempt;
+    this.#end();
+    this.#broke(reading.signal.aborted ? reasonOf(reading.signal) : failures.thrown(error));
+  };
+
+  #passed(piece: Uint8Array): Chunk {
     const hasContent = this.#passage.take(piece);
     // The client gets the bytes of an error too: its SDK may know what to make of them.
     this.#error = this.#passage.error;
-    return { done: false, value: rawOf(piece, piece, hasContent ? this.#passage.text : '', !hasContent) };
-  };
+    return rawOf(piece, piece, hasContent ? this.#passage.text : '', !hasContent);
+  }
 
-  readonly #breaks = (error: unknown): never => {
-    const { reading, failures } = this.#attempt;
-    this.#end();
-    throw reading.signal.aborted ? reasonOf(reading.signal) : failures.thrown(error);
-  };
-
-  async #next(): Promise<Next> {
+  async next(): Promise<Next> {
     const ready = this.#ready.shift();
     if (ready !== undefined) return { done: false, value: ready };
     if (this.#isOver) return { done: true, value: undefined };
@@ -91,15 +109,15 @@ export class Followed implements Source {
       if (this.#error !== undefined) throw this.#error;
       for (;;) {
         const piece = await this.#read();
-        if (piece === undefined) return this.#whole();
-        if (this.#isAnswered) return this.#passes(piece);
+        if (piece === undefined) return { done: false, value: this.#whole() };
+        if (this.#isAnswered) return { done: false, value: this.#passed(piece) };
         const hasContent = this.#passage.take(piece);
         if (this.#passage.error !== undefined) throw this.#passage.error;
         this.#held.push(piece);
         this.#heldBytes += piece.byteLength;
         if (!hasContent && this.#heldBytes <= mostHeld) continue;
         this.#release(this.#passage.text);
-        return this.#next();
+        return this.next();
       }
     } catch (error) {
       this.#end();
@@ -123,7 +141,7 @@ export class Followed implements Source {
   }
 
   /** The stream has ended: with what is still held back, and the finish, unless it was none. */
-  #whole(): Next {
+  #whole(): Chunk {
     const { job, place, context, reading } = this.#attempt;
     try {
       const end = this.#passage.end();
@@ -133,7 +151,7 @@ export class Followed implements Source {
       this.#end();
       this.#release('');
       this.#ready.push({ type: 'finish', ...end });
-      return { done: false, value: this.#ready.shift() as Chunk };
+      return this.#ready.shift() as Chunk;
     } catch (error) {
       // What the model refuses to say, the client is told in the provider's own way.
       if (!this.#isAnswered && TransportError.is(error) && error.code === 'content_filtered')

@@ -1,6 +1,7 @@
 import type { Dialect } from '../../wire/dialect.ts';
 import { readErrorBody } from '../../wire/error-body.ts';
 import type { Failures } from '../../wire/failures.ts';
+import { Alike } from '../../wire/followers/alike.ts';
 import type { Follower } from '../../wire/followers/follower.ts';
 import { NdjsonParser } from '../../wire/ndjson.ts';
 import { fieldsOf } from '../../wire/openai-chat-parts.ts';
@@ -16,6 +17,9 @@ export class Passage {
   error: unknown;
   readonly #parser: SseParser | NdjsonParser;
   readonly #failures: Failures;
+  readonly #alike = new Alike();
+  /** The last piece had in it what is nothing but text. */
+  #isSkimmed = false;
 
   constructor(dialect: Dialect, failures: Failures) {
     this.follower = dialect.follow(failures);
@@ -25,14 +29,25 @@ export class Passage {
 
   /** Takes a piece of the network. True when it has content. */
   take(piece: Uint8Array): boolean {
+    const text = this.#parser.decode(piece);
+    const wasBetween = this.#parser.isBetween;
+    const like = wasBetween ? this.#alike.textIn(text) : undefined;
+    if (like !== undefined) {
+      this.text = like;
+      return true;
+    }
     let hasContent = false;
     this.text = '';
+    this.#isSkimmed = true;
     try {
-      for (const event of this.#parser.push(piece)) {
+      const events = this.#parser.read(text);
+      for (const event of events) {
         if (!this.#take(event)) continue;
         hasContent = true;
         this.text += this.follower.itemText;
       }
+      if (!this.#isSkimmed) this.#alike.forget();
+      else if (events.length === 1 && wasBetween && this.#parser.isBetween) this.#alike.learn(text, this.text);
     } catch (error) {
       this.error = error;
     }
@@ -54,6 +69,7 @@ export class Passage {
 
   #take({ event, data }: SseEvent): boolean {
     if (this.follower.skim(data, event)) return true;
+    this.#isSkimmed = false;
     if (data === '[DONE]' || event === 'ping' || data.trim() === '') return false;
     let item: unknown;
     try {

@@ -22,7 +22,7 @@ export function responseOf(
 }
 
 /** What is read of an answer that comes piece by piece. */
-type Chunks = Pick<Pump, 'next' | 'take' | 'return'>;
+type Chunks = Pick<Pump, 'next' | 'nextInto' | 'take' | 'return'>;
 
 /**
  * The `Response` of an answered stream. It is read as its reader reads: nothing is asked of the provider that nobody wants, but for
@@ -36,45 +36,86 @@ export async function answered(chunks: Chunks, signal: AbortSignal | undefined):
     await chunks.next();
     return responseOf(value.head, value.bytes);
   }
-  if (value instanceof Piece) return streamed(value, chunks, signal);
+  if (value instanceof Piece) {
+    const body = new StreamedBody(value, chunks, signal);
+    return responseOf(value.head, new ReadableStream<Uint8Array>(body, { highWaterMark: 0 }));
+  }
   await chunks.return();
   throw new TransportError('middleware', 'A middleware answered with a completion: a fetch needs a response');
 }
 
-function streamed(piece: Piece, chunks: Chunks, signal: AbortSignal | undefined): Response {
-  let waiting: Uint8Array | undefined = piece.bytes;
-  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | undefined => {
-    const came = (next: IteratorResult<Chunk>): Promise<void> | undefined => {
-      if (next.done === true) controller.close();
-      else if (!enqueued(controller, next.value)) return chunks.next().then(came, broke);
-      return undefined;
-    };
-    const broke = (error: unknown): void => {
-      // The client has had all that there is, and knows the reason in its own way.
-      if (TransportError.is(error) && error.code === 'content_filtered') controller.close();
-      else controller.error(signal?.aborted ? signal.reason : error);
-    };
-    // All that is there at once: to be asked for each piece would cost more than to keep them here.
-    let isMore = false;
-    if (waiting !== undefined) {
-      controller.enqueue(waiting);
-      waiting = undefined;
-      isMore = true;
-    }
-    for (let chunk = chunks.take(); chunk !== undefined; chunk = chunks.take())
-      if (enqueued(controller, chunk)) isMore = true;
-    return isMore ? undefined : chunks.next().then(came, broke);
-  };
-  const cancel = async (): Promise<void> => {
-    await chunks.return();
-  };
-  return responseOf(piece.head, new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 }));
-}
+/** A body that is fed by a pump, without a promise for each piece. */
+class StreamedBody {
+  readonly #chunks: Chunks;
+  readonly #signal: AbortSignal | undefined;
+  #first: Uint8Array | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** The pump knows that something is wanted. */
+  #isWaiting = false;
+  /** Closed, broken, or left by its reader. */
+  #isOver = false;
 
-function enqueued(controller: ReadableStreamDefaultController<Uint8Array>, chunk: Chunk): boolean {
-  const value = chunk.type === 'raw' ? chunk.value : undefined;
-  const bytes = value instanceof Piece ? value.bytes : value;
-  if (!(bytes instanceof Uint8Array)) return false;
-  controller.enqueue(bytes);
-  return true;
+  constructor({ bytes }: Piece, chunks: Chunks, signal: AbortSignal | undefined) {
+    this.#first = bytes;
+    this.#chunks = chunks;
+    this.#signal = signal;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+  }
+
+  pull(): void {
+    if (this.#isWaiting || this.#isOver) return;
+    // All that is there at once: to be asked for each piece would cost more than to keep them here.
+    let isMore = this.#first !== undefined;
+    if (this.#first !== undefined) this.#controller?.enqueue(this.#first);
+    this.#first = undefined;
+    for (let chunk = this.#chunks.take(); chunk !== undefined; chunk = this.#chunks.take())
+      if (this.#passes(chunk)) isMore = true;
+    if (!isMore) this.#wait();
+  }
+
+  async cancel(): Promise<void> {
+    this.#isOver = true;
+    await this.#chunks.return();
+  }
+
+  readonly #came = (chunk: Chunk | undefined): void => {
+    this.#isWaiting = false;
+    if (this.#isOver) return;
+    if (chunk === undefined) this.#close();
+    else if (!this.#passes(chunk)) this.#wait();
+  };
+
+  readonly #broke = (error: unknown): void => {
+    this.#isWaiting = false;
+    if (this.#isOver) return;
+    // The client has had all that there is, and knows the reason in its own way.
+    if (TransportError.is(error) && error.code === 'content_filtered') return this.#close();
+    this.#isOver = true;
+    this.#controller?.error(this.#signal?.aborted ? this.#signal.reason : error);
+  };
+
+  #wait(): void {
+    if (this.#isOver) return;
+    this.#isWaiting = true;
+    this.#chunks.nextInto(this.#came, this.#broke);
+  }
+
+  /** True when it was bytes. */
+  #passes(chunk: Chunk): boolean {
+    if (chunk.type === 'finish') this.#close();
+    const value = chunk.type === 'raw' ? chunk.value : undefined;
+    const bytes = value instanceof Piece ? value.bytes : value;
+    if (!(bytes instanceof Uint8Array)) return false;
+    this.#controller?.enqueue(bytes);
+    return true;
+  }
+
+  #close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#controller?.close();
+  }
 }

@@ -686,3 +686,69 @@ describe('changing the error', () => {
     expect((await readAll(pump)).error).toMatchObject({ message: 'reset!?' });
   });
 });
+
+describe('reading a pump without promises', () => {
+  const broke = () => expect.unreachable();
+
+  it('calls in the turn in which the chunk comes, and asks the source for no more until it is accepted', async () => {
+    const order: string[] = [];
+    const source = new Source();
+    const { pump } = pumpOf(source, {
+      pulling: () => order.push('pulling'),
+      content: () => order.push('content'),
+    });
+    pump.start();
+    const came = (chunk: Chunk | undefined): void => {
+      order.push(chunk?.type ?? 'end');
+      if (chunk !== undefined && chunk.type !== 'finish') pump.nextInto(came, broke);
+    };
+    pump.nextInto(came, broke);
+    source.push(text('a'), text('b'), finish);
+    await flush();
+    expect(order).toEqual(['pulling', 'text', 'content', 'pulling', 'text', 'content', 'pulling', 'finish']);
+  });
+
+  it('gives what was read ahead in a later turn, then the end', async () => {
+    const { pump } = pumpOf(new Source(text('a'), finish));
+    pump.start();
+    await flush();
+    const given: unknown[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      await new Promise<void>((resolve) => {
+        pump.nextInto((chunk) => {
+          given.push(chunk?.type);
+          resolve();
+        }, broke);
+        expect(given).toHaveLength(count);
+      });
+    }
+    expect(given).toEqual(['text', 'finish', undefined]);
+  });
+
+  it('tells of a break, once', async () => {
+    const source = new Source();
+    const { pump } = pumpOf(source);
+    pump.start();
+    const told: unknown[] = [];
+    const next = () =>
+      pump.nextInto(
+        (chunk) => told.push(chunk),
+        (error) => told.push(error.code),
+      );
+    next();
+    source.fail(broken);
+    await flush();
+    next();
+    await flush();
+    expect(told).toEqual(['connection', undefined]);
+  });
+
+  it('reads another pump as it reads any source', async () => {
+    const { pump } = pumpOf(new Source(text('a'), text('b'), finish));
+    const outer = pumpOf(pump.start());
+    outer.pump.start();
+    const { chunks } = await readAll(outer.pump);
+    expect(chunks.map(({ type }) => type)).toEqual(['text', 'text', 'finish']);
+    expect(outer.told.ends).toHaveLength(1);
+  });
+});
