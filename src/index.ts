@@ -1,3 +1,13 @@
+export type {
+  Attempt,
+  BudgetOptions,
+  BudgetState,
+  PricedUsage,
+  PriceOf,
+  UsageBy,
+  UsageGroup,
+  UsageSum,
+} from './core/accounting-types.ts';
 export { contextKey } from './core/context.ts';
 export { type Blame, errorTable, type RetryJudgement } from './core/error-table.ts';
 export {
@@ -12,9 +22,6 @@ export type { TransportEvent } from './core/events.ts';
 export { hold, mapChunks, replyFrom } from './core/reply.ts';
 export { messagesOf } from './core/request.ts';
 export type {
-  Attempt,
-  BudgetOptions,
-  BudgetState,
   CallInfo,
   CallOptions,
   Candidate,
@@ -40,8 +47,6 @@ export type {
   Middleware,
   Mount,
   Outcome,
-  PricedUsage,
-  PriceOf,
   Priority,
   Provider,
   ProviderAnswer,
@@ -62,9 +67,6 @@ export type {
   Transport,
   TransportOptions,
   Usage,
-  UsageBy,
-  UsageGroup,
-  UsageSum,
   ValidateOptions,
 } from './core/types.ts';
 export { type Budget, budget } from './middleware/budget.ts';

@@ -5,6 +5,7 @@ import { RetryQuota } from './control/retry-quota.ts';
 import { RttEstimator } from './control/rtt-estimator.ts';
 import { Silence } from './control/silence.ts';
 import { TokenScale } from './control/token-scale.ts';
+import type { UsageBy, UsageGroup, UsageSum } from './core/accounting-types.ts';
 import { Accounts } from './core/accounts.ts';
 import { compose, guarded } from './core/compose.ts';
 import { type Call, createContext, resumeChoice } from './core/context.ts';
@@ -32,9 +33,6 @@ import type {
   Reply,
   Transport,
   TransportOptions,
-  UsageBy,
-  UsageGroup,
-  UsageSum,
   ValidateOptions,
 } from './core/types.ts';
 import { circuitBreaker } from './middleware/circuit-breaker.ts';

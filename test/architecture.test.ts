@@ -76,9 +76,10 @@ describe('the layout', () => {
     expect(missing).toEqual([]);
   });
 
-  it('core imports core, Node, eventemitter3 in events.ts and zod in options.ts', () => {
+  it('core imports core, Node, eventemitter3 in events.ts and zod for options', () => {
     expect(strays('core', [core, 'node:'])).toEqual([
       'core/events.ts imports eventemitter3',
+      'core/option-mistakes.ts imports zod/mini',
       'core/options.ts imports zod/mini',
     ]);
   });
@@ -190,11 +191,11 @@ describe('every file', () => {
   /** More than the rest has, each for its reason; none may grow beyond this. */
   const long: Readonly<Record<string, number>> = {
     // The contract, in one place: types only, most of it comments.
-    'core/types.ts': 710,
+    'core/types.ts': 620,
     // Half of it is the table.
     'core/errors.ts': 360,
-    // The options' shapes, and how a mistake in them is told.
-    'core/options.ts': 340,
+    // The options' shapes.
+    'core/options.ts': 300,
     // One state machine.
     'core/pump.ts': 335,
     'middleware/circuit-breaker/circuit.ts': 310,

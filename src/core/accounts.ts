@@ -1,5 +1,6 @@
+import type { PriceOf, UsageBy, UsageGroup, UsageSum } from './accounting-types.ts';
 import { costOf } from './estimate.ts';
-import type { Attempt, CompletionRequest, PriceOf, Provider, Usage, UsageBy, UsageGroup, UsageSum } from './types.ts';
+import type { Attempt, CompletionRequest, Provider, Usage } from './types.ts';
 
 /** Tokens, by an estimate or as they were counted. */
 interface TokenCount {

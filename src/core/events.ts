@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
-import type { Attempt, BudgetState, Candidate, CompletionRequest, ErrorCode } from './types.ts';
+import type { BudgetState } from './accounting-types.ts';
+import type { Attempt, Candidate, CompletionRequest, ErrorCode } from './types.ts';
 
 interface Stamp {
   /** The call's id; empty for what happens to a provider and not in a call. */

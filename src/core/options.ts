@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { failed, OptionsError, TransportError, withFields } from './errors.ts';
+import { type Checkable, wrong } from './option-mistakes.ts';
 import type { CallOptions, CompletionRequest, TransportOptions } from './types.ts';
 
 /** Durations, counts: zero and more, `Infinity` is no limit. */
@@ -216,61 +217,6 @@ const callOptions = z.strictObject({
   resume,
   values: optional(z.array(z.object({ id: z.symbol() }))),
 });
-
-/** The part of a zod schema that is used here. */
-interface Checkable {
-  safeParse(
-    value: unknown,
-    params: { error: () => string },
-  ): { success: true } | { success: false; error: { issues: readonly z.core.$ZodIssue[] } };
-}
-
-/** Where something is wrong and what was expected there, `undefined` when nothing is. The value itself is not repeated. */
-function wrong(schema: Checkable, value: unknown): { readonly path: string; readonly expected: string } | undefined {
-  // The application's own zod may have a language, and an error map that repeats values; here neither is asked.
-  const result = schema.safeParse(value, { error: () => 'Invalid input' });
-  if (result.success) return undefined;
-  return deepest(result.error.issues);
-}
-
-function deepest(
-  issues: readonly z.core.$ZodIssue[],
-  base: readonly PropertyKey[] = [],
-): { path: string; expected: string } {
-  const [issue] = issues;
-  if (issue === undefined) return { path: pathOf(base), expected: 'is not valid' };
-  const path = [...base, ...issue.path];
-  if (issue.code === 'invalid_union') {
-    // Of the alternatives, the one that got furthest is the one that was meant.
-    const best = [...issue.errors].filter((errors) => errors.length > 0).sort((a, b) => depthOf(b) - depthOf(a))[0];
-    if (best !== undefined && depthOf(best) > 0) return deepest(best, path);
-  }
-  if (issue.code === 'unrecognized_keys')
-    return { path: pathOf([...path, issue.keys[0] ?? '']), expected: 'is not an option' };
-  return { path: pathOf(path), expected: expectation(issue) };
-}
-
-function depthOf(issues: readonly z.core.$ZodIssue[]): number {
-  const [issue] = issues;
-  return issue === undefined ? 0 : issue.path.length + (issue.code === 'unrecognized_keys' ? 1 : 0);
-}
-
-function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.message !== '' && issue.message !== 'Invalid input') return issue.message;
-  if (issue.code === 'invalid_type') return `expected ${issue.expected}`;
-  if (issue.code === 'invalid_value')
-    return `expected ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
-  if (issue.code === 'too_small')
-    return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
-  if (issue.code === 'too_big') return `expected at most ${issue.maximum}`;
-  return 'is not valid';
-}
-
-function pathOf(path: readonly PropertyKey[]): string {
-  let text = '';
-  for (const key of path) text += typeof key === 'number' ? `[${key}]` : `${text === '' ? '' : '.'}${String(key)}`;
-  return text;
-}
 
 /** @throws OptionsError naming the path. */
 function demand(schema: Checkable, value: unknown): void {

@@ -1,5 +1,5 @@
+import type { PricedUsage, PriceOf } from '../core/accounting-types.ts';
 import { OptionsError } from '../core/errors.ts';
-import type { PricedUsage, PriceOf } from '../core/types.ts';
 
 /** What a price list says of an attempt, as far as it is read here. */
 export interface CalculatedPrice {

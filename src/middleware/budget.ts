@@ -1,16 +1,8 @@
+import type { BudgetOptions, BudgetState } from '../core/accounting-types.ts';
 import { callOf } from '../core/context.ts';
 import { OptionsError, TransportError } from '../core/errors.ts';
 import { costOf, estimateTokens } from '../core/estimate.ts';
-import type {
-  BudgetOptions,
-  BudgetState,
-  Candidate,
-  CompletionRequest,
-  Context,
-  Middleware,
-  Reply,
-  Usage,
-} from '../core/types.ts';
+import type { Candidate, CompletionRequest, Context, Middleware, Reply, Usage } from '../core/types.ts';
 import { type Amount, BudgetAccounts } from './budget/accounts.ts';
 
 /** The options that are not given. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { PricedUsage } from '../../src/core/types.ts';
+import type { PricedUsage } from '../../src/core/accounting-types.ts';
 import { OptionsError } from '../../src/index.ts';
 import { type CalcPrice, genaiPrices } from '../../src/integrations/genai-prices.ts';
 import { simulated } from '../../src/testing/index.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TokenScale } from '../../../src/control/token-scale.ts';
+import type { PricedUsage, PriceOf } from '../../../src/core/accounting-types.ts';
 import { Accounts } from '../../../src/core/accounts.ts';
-import type { PricedUsage, PriceOf } from '../../../src/core/types.ts';
 import { aProvider, attempt } from './support.ts';
 
 const usage = { inputTokens: 10, outputTokens: 5 };
