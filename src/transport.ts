@@ -41,7 +41,7 @@ import { deadline } from './middleware/deadline.ts';
 import { hedge } from './middleware/hedge.ts';
 import { quarantine } from './middleware/quarantine.ts';
 import { rateLimit } from './middleware/rate-limit.ts';
-import { resume } from './middleware/resume.ts';
+import { mayRestart, resume } from './middleware/resume.ts';
 import { retry } from './middleware/retry.ts';
 import { timeout } from './middleware/timeout.ts';
 import { transaction } from './middleware/transaction.ts';
@@ -117,7 +117,9 @@ export class Pipeline implements Transport {
       // Again, for a deadline that one of yours has brought forward.
       deadline(),
       // Above resume: judges the answer that the caller will get.
-      ...on(validating(options), (validateOptions) => validate(validateOptions, place)),
+      ...on(validating(options), (validateOptions) =>
+        validate(validateOptions, { ...place, restarts: (context) => mayRestart(options.resume, context) }),
+      ),
       // Above retry: what breaks after it was answered is not an attempt that failed, it is an answer that broke.
       // There also when it is turned off: a call may turn it on.
       resume(options.resume, { ...place, retries: options.retry !== false }),

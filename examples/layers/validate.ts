@@ -42,6 +42,20 @@ try {
 }
 // #endregion
 
+said = [bad, good];
+// #region stream-restart
+const mended = await llm.complete(
+  { prompt: 'The weather in Berlin?', schema: forecast, stream: true },
+  { resume: { mode: 'restart' } },
+);
+let shown = '';
+for await (const chunk of mended) {
+  if (chunk.type === 'restart') shown = ''; // what came before did not fit
+  if (chunk.type === 'text') shown += chunk.text;
+}
+console.log((await mended.completion).object.degrees, shown); // -2 {"title": …
+// #endregion
+
 said = [good];
 // #region json-schema
 const plain = await llm.complete({

@@ -81,13 +81,13 @@ export type TransportEvent = Stamp &
         readonly afterMs: number;
       }
     | {
-        /** A stream that had been answered broke, and its answer begins again or goes on. */
+        /** A stream that had been answered broke, or its answer does not match its schema: the answer begins again, or goes on. */
         readonly type: 'resume';
         /** `restart`: the reader drops what it has. `continue`: what comes is the rest of it. */
         readonly mode: 'restart' | 'continue';
         /** Who answers from here on. */
         readonly provider: string;
-        /** What broke the stream. */
+        /** What was wrong with the stream. */
         readonly code: ErrorCode;
       }
     | {

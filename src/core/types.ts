@@ -454,7 +454,7 @@ export interface TransportOptions {
   readonly retry?: RetryOptions | false;
   /** A second attempt beside a slow first one, elsewhere. @default with two failure domains: on */
   readonly hedge?: HedgeOptions | false;
-  /** Asks again when an answer does not match its `schema`. `false`: answers are handed out unread, without `object`. */
+  /** Asks again when an answer does not match its `schema`; of a stream, where `resume` may restart it. `false`: answers are handed out unread, without `object`. */
   readonly validate?: ValidateOptions | false;
   /** What becomes of a stream that breaks after it was answered. `false`: it ends in the original error. */
   readonly resume?: ResumeOptions | false;

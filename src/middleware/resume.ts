@@ -43,6 +43,13 @@ export function resume(options: ResumeOptions | false = {}, place: ResumePlace):
   };
 }
 
+/** Whether the reader of a call's stream is told when its answer begins again. */
+export function mayRestart(options: ResumeOptions | false | undefined, context: Context): boolean {
+  const chosen = choiceOf(options ?? {}, context);
+  if (chosen === false || chosen.maxResumes === 0) return false;
+  return chosen.mode === 'restart' || (chosen.mode === 'continue' && chosen.otherwise === 'restart');
+}
+
 /** What holds for a call. A reader that cannot be told of a restart is given the error. */
 function choiceOf(options: ResumeOptions | false, context: Context): Required<ResumeOptions> | false {
   const own = context.get(resumeChoice);

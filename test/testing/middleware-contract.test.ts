@@ -59,6 +59,15 @@ const good: readonly MiddlewareContractOptions[] = [
       schema: { jsonSchema: { type: 'object', properties: { name: { type: 'string' } } } },
     }),
   },
+  {
+    name: 'validate, a schema, restart',
+    make: () => validate({}, { quota: new RetryQuota(), restarts: () => true }),
+    changes: ['chunks', 'asking'],
+    request: (number) => ({
+      prompt: `Who is number ${number}?`,
+      schema: { jsonSchema: { type: 'object', properties: { name: { type: 'string' } } } },
+    }),
+  },
   { name: 'resume', make: () => unrouted((place) => resume({}, { ...place, retries: true })), changes: ['errors'] },
   {
     name: 'resume, restart',

@@ -1,17 +1,28 @@
-import { failed, TransportError } from '../../core/errors.ts';
+import { failed, TransportError, withFields } from '../../core/errors.ts';
+import { jsonSchemaOf } from '../../core/request.ts';
 import { raceAbort } from '../../core/signals.ts';
 import type { Completion, CompletionRequest, Outcome, Schema } from '../../core/types.ts';
 
 export type Wanted = NonNullable<CompletionRequest['schema']>;
 
-/** How an answer was judged. `complaint`: what was wrong with it, in words for the model; without one, asking again cannot help. */
-export type Verdict =
-  | { readonly ok: true; readonly completion: Completion }
-  | { readonly ok: false; readonly error: TransportError; readonly complaint: string | undefined };
+/** How an answer was judged. */
+export type Verdict = { readonly ok: true; readonly completion: Completion } | Misfit;
 
-/** Complaints that a model is told, and characters of each. */
+/** Why an answer cannot be used. */
+export interface Misfit {
+  readonly ok: false;
+  readonly error: TransportError;
+  /** What was wrong with it, in words for the model; without any, asking again cannot help. */
+  readonly complaint: string | undefined;
+}
+
+/** Complaints that a model is told, and characters of each, and of the place. */
 const mostIssues = 10;
 const longestIssue = 200;
+/** Keys of a place that an error tells. */
+const mostKeys = 20;
+/** Parts of a schema that are looked through for its words. */
+const mostParts = 10_000;
 
 /** Holds an answer against a schema. A schema may be asynchronous, and never come to an end: then the signal ends it. */
 export async function judge(outcome: Outcome, wanted: Wanted, signal: AbortSignal): Promise<Verdict> {
@@ -21,7 +32,10 @@ export async function judge(outcome: Outcome, wanted: Wanted, signal: AbortSigna
   try {
     return await raceAbort(judged(outcome.completion, wanted), signal);
   } catch (error) {
-    return { ok: false, error: failed(error), complaint: undefined };
+    // What was said is paid for, whatever became of judging it.
+    const { provider, text, toolCalls, reasoning } = outcome.completion;
+    const told = withFields(failed(error), { provider, partial: { text, toolCalls, reasoning } });
+    return { ok: false, error: told, complaint: undefined };
   }
 }
 
@@ -37,7 +51,7 @@ async function judged(completion: Completion, wanted: Wanted): Promise<Verdict> 
   const result = (await schema['~standard'].validate(value)) as { value?: unknown; issues?: readonly Issue[] };
   if (result.issues === undefined) return { ok: true, completion: { ...completion, object: result.value } };
   const [first] = result.issues;
-  const where = first === undefined ? '' : pathOf(first);
+  const where = first === undefined ? '' : at(keysOf(first).slice(0, mostKeys).map(wordsOf(wanted)));
   return {
     ok: false,
     error: refusal('schema_mismatch', completion, `does not match the schema${where}`),
@@ -75,15 +89,42 @@ interface Issue {
   readonly path?: readonly unknown[];
 }
 
-function pathOf({ path = [] }: Issue): string {
-  const keys = path.map((key) => String(typeof key === 'object' && key !== null && 'key' in key ? key.key : key));
+function keysOf({ path }: Issue): readonly string[] {
+  if (!Array.isArray(path)) return [];
+  return path.map((key) => String(typeof key === 'object' && key !== null && 'key' in key ? key.key : key));
+}
+
+function at(keys: readonly string[]): string {
   return keys.length === 0 ? '' : ` at ${keys.join('.')}`;
 }
 
 function told(issue: Issue): string {
   const { message } = issue;
   const says = typeof message === 'string' ? message.slice(0, longestIssue) : '';
-  return `-${pathOf(issue) || ' as a whole'}${says === '' ? '' : `: ${says}`}`;
+  const where = at(keysOf(issue)).slice(0, longestIssue) || ' as a whole';
+  return `-${where}${says === '' ? '' : `: ${says}`}`;
+}
+
+/** Keys as an error may tell them: places in a list, and the schema's own words. What else is a key was made up by the model. */
+function wordsOf(wanted: Wanted): (key: string) => string {
+  const words = new Set<string>();
+  const parts: unknown[] = [described(wanted)];
+  for (let part = 0; part < Math.min(parts.length, mostParts); part += 1) {
+    const schema = parts[part];
+    if (typeof schema !== 'object' || schema === null) continue;
+    if ('properties' in schema) for (const word of Object.keys(schema.properties ?? {})) words.add(word);
+    for (const inner of Object.values(schema)) parts.push(inner);
+  }
+  return (key) => (words.has(key) || /^\d{1,9}$/.test(key) ? key : '*');
+}
+
+function described(wanted: Wanted): unknown {
+  try {
+    return jsonSchemaOf(wanted);
+  } catch {
+    // Nobody had to be shown it.
+    return undefined;
+  }
 }
 
 /** Whether a text is the beginning of a JSON value: with a string or a bracket that is never closed. */

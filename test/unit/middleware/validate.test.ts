@@ -76,15 +76,17 @@ describe('validate', () => {
     ['keys', ['cities', 0, 'name'], ' at cities.0.name'],
     ['keys that are wrapped', [{ key: 'cities' }, { key: 0 }], ' at cities.0'],
     ['one key', ['name'], ' at name'],
-    ['a key that is null', [null], ' at null'],
+    ['a key that is null', [null], ' at *'],
+    ['a key that the model has made up', ['cities', 'my secret'], ' at cities.*'],
+    ['very many keys', Array.from({ length: 10_000 }, () => 'name'), ` at ${'name.'.repeat(20).slice(0, -1)}`],
+    ['what is no path', { length: 3 } as never, ''],
     ['no keys', [], ''],
     ['no path', undefined, ''],
   ])('says where an answer does not match, for a schema that tells by %s', async (_, path, where) => {
     const schema = { '~standard': { version: 1, vendor: 'x', validate: () => ({ issues: [{ message: 'm', path }] }) } };
     const llm = transport({ providers: [simulated({ name: 'a', answer: () => '{}' })] });
-    const error = await broken(
-      llm.complete({ prompt: '?', schema: { schema: schema as never, jsonSchema: { type: 'object' } } }),
-    );
+    const jsonSchema = { properties: { cities: { type: 'array', items: { properties: { name: {} } } } } };
+    const error = await broken(llm.complete({ prompt: '?', schema: { schema: schema as never, jsonSchema } }));
     expect(error.message).toBe(`The answer of a does not match the schema${where}`);
   });
 
@@ -149,7 +151,7 @@ describe('validate', () => {
   });
 
   it('works with a schema that validates asynchronously, and survives one that throws', async () => {
-    const a = simulated({ answer: () => '{"name":"Ulm"}' });
+    const a = simulated({ name: 'a', answer: () => '{"name":"Ulm"}' });
     const slow = z.object({ name: z.string().refine(async (name) => name === 'Ulm') });
     const jsonSchema = { type: 'object' };
     const llm = transport({ providers: [a] });
@@ -160,7 +162,7 @@ describe('validate', () => {
       throw new Error('oops');
     });
     const error = await broken(llm.complete({ prompt: '?', schema: { schema: throwing, jsonSchema } }));
-    expect(error.code).toBe('internal');
+    expect(error).toMatchObject({ code: 'internal', provider: 'a', partial: { text: '{"name":"Ulm"}' } });
   });
 
   it('lets a stream pass as it is', async () => {
@@ -273,6 +275,18 @@ describe('validate, when an answer does not fit', () => {
     expect((await kept(transport({ providers: [whole] }).complete(ask))).object).toBeDefined();
   });
 
+  it('survives what is nested too deeply for a schema', async () => {
+    type Nested = readonly Nested[];
+    const nested: z.ZodType<Nested> = z.lazy(() => z.array(nested));
+    const a = saying('['.repeat(50_000) + ']'.repeat(50_000));
+    const llm = transport({ providers: [a], timeout: false });
+    const error = await broken(
+      llm.complete({ prompt: '?', schema: { schema: nested, jsonSchema: { type: 'array' } } }),
+    );
+    expect([error.code, a.requests.length]).toEqual(['internal', 1]);
+    expect(error.message.length).toBeLessThan(200);
+  });
+
   it('asks nobody again for a stream, whose reader has the answer', async () => {
     const a = saying('{"name":', fits);
     const stream = await kept(transport({ providers: [a] }).complete({ ...ask, stream: true }));
@@ -320,5 +334,9 @@ describe('validate, when an answer does not fit', () => {
     const content = last?.messages?.at(-1)?.content as string;
     expect(content.length).toBeLessThan(2_500);
     expect(content.match(/at a: x{200}\n/g)).toHaveLength(10);
+    issues.splice(0, 50, { message: 'm', path: Array.from({ length: 1_000 }, () => 'a') });
+    await broken(llm.complete({ prompt: '?', schema: { schema: schema as never, jsonSchema: { type: 'object' } } }));
+    const long = (a.requests.at(-1)?.body as CompletionRequest | undefined)?.messages?.at(-1)?.content as string;
+    expect(long.length).toBeLessThan(500);
   });
 });
