@@ -1,12 +1,11 @@
-import { createTransport } from 'llm-transport';
 // #region usage
+import { calcPrice } from '@pydantic/genai-prices';
+import { createTransport } from 'llm-transport';
 import { genaiPrices } from 'llm-transport/integrations/genai-prices';
 import { simulated } from 'llm-transport/testing';
-// A stand-in, so that this runs without the list: of the package, `import { calcPrice } from '@pydantic/genai-prices'`.
-import { calcPrice } from './price-list/calc-price.ts';
 
 const llm = createTransport({
-  providers: [simulated({ domain: 'openai', model: 'gpt-5.5' })],
+  providers: [simulated({ domain: 'api.openai.com', model: 'gpt-5.5' })],
   priceOf: genaiPrices(calcPrice),
 });
 const { cost } = await llm.complete({ prompt: 'Hello' });

@@ -1,3 +1,4 @@
+import { calcPrice as realCalcPrice } from '@pydantic/genai-prices';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PricedUsage } from '../../src/core/accounting-types.ts';
 import { OptionsError } from '../../src/index.ts';
@@ -80,7 +81,7 @@ describe('genaiPrices', () => {
     });
     // The list throws when there are more of them.
     genaiPrices(calcPrice)(used({ usage: { ...usage, cachedInputTokens: 40 } }));
-    expect(asked[1]?.usage).toMatchObject({ input_tokens: 40, cache_read_tokens: 40 });
+    expect(asked.at(-1)?.usage).toMatchObject({ input_tokens: 40, cache_read_tokens: 40 });
   });
 
   it('looks a model up once an hour, also one that is not there', () => {
@@ -91,11 +92,32 @@ describe('genaiPrices', () => {
       expect(priceOf(used({ model: 'mystery' }))).toBeUndefined();
     }
     expect(asked.filter(({ model }) => model === 'mystery').length).toBe(1);
-    // Priced anew each time, for what was found.
-    expect(asked.slice(-1)).toMatchObject([{ model: 'gpt-5.5', where: { providerId: 'openai' } }]);
+    // Priced anew each time, at the vendor that was found.
+    expect(asked.slice(-1)).toMatchObject([{ model: 'gpt-5.5-2026-04-23', where: { providerId: 'openai' } }]);
     vi.advanceTimersByTime(3_600_001);
     priceOf(used({ model: 'mystery' }));
     expect(asked.filter(({ model }) => model === 'mystery').length).toBe(2);
+  });
+
+  it('prices a model by every name that the list has for it, the second time too', () => {
+    const calcPrice: CalcPrice = (usage, model) =>
+      ['sonnet-latest', 'sonnet-4-20250514', 'sonnet-4-thinking'].includes(model)
+        ? {
+            total_price: usage.input_tokens ?? 0,
+            // The list does not find every model by its own id.
+            model: {
+              id: 'sonnet-4-0',
+              match: { or: [{ equals: 'sonnet-latest' }, { and: [{ starts_with: 'sonnet-4' }] }] },
+            },
+            provider: { id: 'anthropic' },
+          }
+        : null;
+    const priceOf = genaiPrices(calcPrice);
+    for (let time = 0; time < 2; time += 1) {
+      expect(priceOf(used({ model: 'sonnet-latest' }))).toBe(10);
+      expect(priceOf(used({ model: 'sonnet-4-20250514' }))).toBe(10);
+      expect(priceOf(used({ model: 'sonnet-4-thinking' }))).toBeUndefined();
+    }
   });
 
   it('does not fill the memory', () => {
@@ -119,5 +141,99 @@ describe('genaiPrices', () => {
   it('says what it wants', () => {
     expect(() => genaiPrices(undefined as never)).toThrow(OptionsError);
     expect(() => genaiPrices({} as never)).toThrow(/npm install '@pydantic\/genai-prices'/);
+  });
+});
+
+/** What this adapter believes of the package, held against the package. */
+describe('genaiPrices, of the real list', () => {
+  const tokens = { inputTokens: 2_000_000, outputTokens: 1_000_000 };
+  /** US dollars for a small prompt, in which no tier of prices for long ones plays a part. */
+  const small = (fields: Partial<PricedUsage>) =>
+    genaiPrices(realCalcPrice)(used({ usage: { inputTokens: 2_000, outputTokens: 1_000 }, ...fields }));
+  const known: readonly [string, string, string][] = [
+    ['api.openai.com', 'openai', 'gpt-4o'],
+    ['api.openai.com', 'openai', 'gpt-4o-mini-2024-07-18'],
+    ['api.openai.com', 'openai-responses', 'gpt-5.5'],
+    ['api.openai.com', 'openai', 'gpt-4-0613'],
+    ['mine.openai.azure.com', 'openai', 'gpt-4o-2024-08-06'],
+    ['api.anthropic.com', 'anthropic', 'claude-sonnet-4-5-20250929'],
+    ['api.anthropic.com', 'anthropic', 'claude-sonnet-4-20250514'],
+    ['api.anthropic.com', 'anthropic', 'claude-sonnet-5'],
+    ['generativelanguage.googleapis.com', 'google', 'gemini-2.5-flash'],
+    ['generativelanguage.googleapis.com', 'google', 'gemini-2.5-pro'],
+    ['openrouter.ai', 'openai', 'openai/gpt-4o'],
+    ['api.groq.com', 'openai', 'llama-3.3-70b-versatile'],
+    ['api.mistral.ai', 'openai', 'codestral-latest'],
+    ['api.x.ai', 'openai', 'grok-4'],
+    ['api.deepseek.com', 'openai', 'deepseek-chat'],
+    ['openai.responses', 'ai-sdk', 'gpt-5.5'],
+    ['anthropic.messages', 'ai-sdk', 'claude-sonnet-5'],
+  ];
+
+  it('is of the shape that is read here', () => {
+    const found = realCalcPrice({ input_tokens: 1_000, output_tokens: 100 }, 'gpt-4o', { providerId: 'openai' });
+    expect(found).toMatchObject({
+      total_price: expect.any(Number),
+      model: { id: 'gpt-4o' },
+      provider: { id: 'openai' },
+    });
+    // Names are in here, in these words.
+    expect(JSON.stringify(found?.model.match)).toMatch(/"equals":"gpt-4o"/);
+    expect(realCalcPrice({ input_tokens: 1 }, 'no such model', { providerId: 'openai' })).toBeNull();
+    expect(realCalcPrice({ input_tokens: 1 }, 'gpt-4o', { providerId: 'nobody' })).toBeNull();
+    expect(realCalcPrice({ input_tokens: 1 }, 'gpt-4o', { providerApiUrl: 'https://models.example.com' })).toBeNull();
+    // What was read from a cache is a part of the input.
+    const cached = { input_tokens: 1, cache_read_tokens: 2 };
+    expect(() => realCalcPrice(cached, 'gpt-4o', { providerId: 'openai' })).toThrow(/cannot exceed/);
+  });
+
+  it.each(known)('prices, at %s, by the adapter %s, %s', (domain, kind, model) => {
+    const [first, second] = [small({ domain, kind, model }), small({ domain, kind, model })];
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(1);
+    expect(second).toBe(first);
+  });
+
+  it('prices the second time as the first', () => {
+    const priceOf = genaiPrices(realCalcPrice);
+    for (const [domain, kind, model] of known) {
+      const first = priceOf(used({ domain, kind, model, usage: tokens }));
+      expect({ model, cost: priceOf(used({ domain, kind, model, usage: tokens })) }).toEqual({ model, cost: first });
+    }
+  });
+
+  it('makes cached tokens cheaper', () => {
+    const cached = { inputTokens: 2_000, outputTokens: 1_000, cachedInputTokens: 1_500 };
+    expect(small({ model: 'gpt-4o', usage: cached })).toBeLessThan(small({ model: 'gpt-4o' }) as number);
+  });
+
+  it.each<[string, Partial<PricedUsage>]>([
+    [
+      'takes the model before for the one after it',
+      { kind: 'anthropic', domain: 'api.anthropic.com', model: 'claude-sonnet-5-5' },
+    ],
+    [
+      'takes a variant for the model',
+      { kind: 'anthropic', domain: 'api.anthropic.com', model: 'claude-haiku-4-5-turbo' },
+    ],
+  ])('does not guess, where the list %s', (_, fields) => {
+    const where = { providerApiUrl: `https://${fields.domain}` };
+    expect(realCalcPrice({ input_tokens: 1_000 }, fields.model as string, where)).not.toBeNull();
+    expect(small(fields)).toBeUndefined();
+  });
+
+  it('does not price what the list does not know', () => {
+    expect(small({ model: 'no such model' })).toBeUndefined();
+    expect(small({ domain: 'localhost:8000', model: 'gpt-4o' })).toBeUndefined();
+    expect(small({ domain: 'models.example.com', model: 'gpt-4o' })).toBeUndefined();
+    expect(small({ domain: 'mine', kind: 'callable', model: 'gpt-4o' })).toBeUndefined();
+  });
+
+  it('prices a transport', async () => {
+    const a = simulated({ domain: 'api.openai.com', model: 'gpt-4o', words: 100 });
+    const llm = createTransport({ providers: [a], priceOf: genaiPrices(realCalcPrice) });
+    const { usage: one, cost } = await llm.complete({ prompt: 'Hello' });
+    expect(cost).toBeCloseTo(((one?.inputTokens ?? 0) * 2.5 + (one?.outputTokens ?? 0) * 10) / 1e6, 9);
+    await llm.close();
   });
 });
