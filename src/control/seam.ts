@@ -2,8 +2,10 @@
 const lengths = { least: 8, usual: 24, most: 400 };
 /** Characters behind the anchor that are looked at before any is handed out: longer ones that were said before are said again. */
 const probeLength = 48;
-/** An overlap this short is one only when it is whole words; a shorter one than the least is chance. */
-const overlap = { least: 4, sure: 8 };
+/** A longer overlap with the end of the text is no chance. */
+const chanceLength = 7;
+/** What a model says, and nothing else, to whom nothing is missing. To say the anchor alone tells nothing: it may just have stopped. */
+export const nothingMissing = '<nothing-is-missing/>';
 
 /**
  * The end of a text that a continuation has to begin with, so that it can be told where it goes on; `undefined` where there is none that
@@ -27,9 +29,10 @@ function wholeOf(text: string): string | undefined {
   return anchor.length < lengths.least ? undefined : anchor;
 }
 
-/** Models leave out spaces that an answer would begin with. */
+/** Models leave out spaces that an answer would begin with, and do not begin within a character: behind a joiner, or with an accent. */
 function isBeginning(text: string, index: number): boolean {
-  return !/\s/.test(text.charAt(index)) && !isLow(text.charCodeAt(index));
+  if (isLow(text.charCodeAt(index)) || text.charAt(index - 1) === '\u200d') return false;
+  return !/^(?:\s|\p{M}|\u200d|\p{Emoji_Modifier})/u.test(text.slice(index, index + 2));
 }
 
 function isHigh(code: number): boolean {
@@ -49,6 +52,8 @@ export class Seam {
   readonly #anchor: string;
   readonly #before: string;
   #held = '';
+  /** It was refused for a few characters that stand on both sides of the seam: who did so may have been right. */
+  isDoubtful = false;
 
   /** @param before the text that is to be gone on with; it ends with the anchor. */
   constructor(anchor: string, before: string) {
@@ -60,33 +65,53 @@ export class Seam {
   push(piece: string): string | undefined | false {
     this.#held += piece;
     const anchor = this.#anchor;
-    const shared = Math.min(anchor.length, this.#held.length);
-    if (this.#held.slice(0, shared) !== anchor.slice(0, shared)) return false;
+    if (!this.#held.startsWith(anchor))
+      return anchor.startsWith(this.#held) || nothingMissing.startsWith(this.#held.trim()) ? undefined : false;
     const rest = this.#held.slice(anchor.length);
     if (said(rest).length < Math.max(probeLength, anchor.length)) return undefined;
     return this.#isRepeated(rest) ? false : rest;
   }
 
-  /** No further text comes. */
-  end(): string | false {
+  /** No further text comes. `more`: but something else does, a tool call. */
+  end(more = false): string | false {
+    if (!more && this.#held.trim() === nothingMissing) return '';
     if (!this.#held.startsWith(this.#anchor)) return false;
     const rest = this.#held.slice(this.#anchor.length);
-    return this.#isRepeated(rest) ? false : rest;
+    if (rest === '' && more) return '';
+    return rest.trim() === '' || this.#isRepeated(rest) ? false : rest;
   }
 
   #isRepeated(rest: string): boolean {
-    const next = said(rest);
     const before = this.#before;
+    if (/^\s*<\/?anchor\b/i.test(rest)) return true;
+    const next = said(rest);
     if (next.length >= lengths.usual && before.includes(next.slice(0, probeLength))) return true;
     const most = Math.min(next.length, before.length, lengths.most);
     // Among them the anchor itself, with which the text ends.
-    for (let length = overlap.least; length <= most; length += 1) {
-      if (!before.endsWith(next.slice(0, length))) continue;
-      const isWords = before.length === length || /\s/.test(before.charAt(before.length - length - 1));
-      if (length >= overlap.sure || isWords) return true;
-    }
-    return false;
+    for (let length = chanceLength + 1; length <= most; length += 1)
+      if (before.endsWith(next.slice(0, length))) return true;
+    this.isDoubtful = isSaidAgain(before, rest) || isWordAgain(before, next);
+    return this.isDoubtful;
   }
+}
+
+/** The last few characters once more: a half of a word that is said from its beginning, or one character too much. */
+function isSaidAgain(before: string, rest: string): boolean {
+  // Indents, rules and dots go on with what they are made of.
+  if (/([^\p{L}\p{N}])\1$/u.test(before)) return false;
+  for (let length = 1; length <= chanceLength && length <= rest.length; length += 1)
+    if (before.endsWith(rest.slice(0, length))) return true;
+  return false;
+}
+
+/** The last word or words once more, with something between. */
+function isWordAgain(before: string, next: string): boolean {
+  for (let length = 1; length <= chanceLength && length <= next.length; length += 1) {
+    if (!before.endsWith(next.slice(0, length))) continue;
+    const isWhole = length > 3 || /^[^\p{L}\p{N}]?$/u.test(next.charAt(length));
+    if (isWhole && (before.length === length || /\s/.test(before.charAt(before.length - length - 1)))) return true;
+  }
+  return false;
 }
 
 /** Without the spaces, dots and quotes that a model may put between what it repeats. */

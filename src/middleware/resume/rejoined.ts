@@ -103,6 +103,11 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
   }
 
   #noted(chunk: Chunk): Chunk {
+    if (chunk.type === 'resume') {
+      this.#resumed = true;
+      // A provider that takes its own stream up again knows of no text before that.
+      return { ...chunk, offset: this.#text.length };
+    }
     if (chunk.type === 'text') this.#text += chunk.text;
     else if (chunk.type === 'reasoning') this.#reasoning += chunk.text;
     else if (chunk.type === 'toolCall') this.#toolCalls.push(chunk.toolCall);
@@ -175,12 +180,9 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
     const { context, unable } = this.#plan;
     const { provider } = stream;
     const rest = await restBehind(stream.chunks, new Seam(anchor, this.#text));
-    if (rest === 'broken') {
-      this.#broke.add(provider);
-      return false;
-    }
-    if (rest === 'elsewhere') {
-      unable.add(provider);
+    if (rest === 'broken' || rest === 'doubtful') this.#broke.add(provider);
+    if (rest === 'elsewhere') unable.add(provider);
+    if (typeof rest === 'string') {
       this.#fork?.abort(abandoned());
       return false;
     }

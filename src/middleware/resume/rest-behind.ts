@@ -4,14 +4,14 @@ import type { Chunk } from '../../core/types.ts';
 
 /**
  * Reads a continuation until it is known whether it goes on from the right place: the first chunks behind the seam. `elsewhere`: it does
- * not. `broken`: the stream broke before that was known.
+ * not. `doubtful`: it may, and nobody can tell. `broken`: the stream broke before that was known.
  *
  * @throws TransportError the stream's, when no other attempt can help
  */
 export async function restBehind(
   chunks: AsyncIterator<Chunk>,
   seam: Seam,
-): Promise<readonly Chunk[] | 'elsewhere' | 'broken'> {
+): Promise<readonly Chunk[] | 'elsewhere' | 'doubtful' | 'broken'> {
   for (;;) {
     let chunk: Chunk;
     try {
@@ -20,11 +20,11 @@ export async function restBehind(
       if (failed(error).retry === 'never') throw error;
       return 'broken';
     }
-    // How it thinks about going on is no part of the answer.
-    if (chunk.type === 'reasoning') continue;
+    // How it thinks about going on is no part of the answer, nor by how many connections it came.
+    if (chunk.type === 'reasoning' || chunk.type === 'resume') continue;
     const isText = chunk.type === 'text';
-    const rest = chunk.type === 'text' ? seam.push(chunk.text) : seam.end();
-    if (rest === false) return 'elsewhere';
+    const rest = chunk.type === 'text' ? seam.push(chunk.text) : seam.end(chunk.type === 'toolCall');
+    if (rest === false) return seam.isDoubtful ? 'doubtful' : 'elsewhere';
     if (rest === undefined) continue;
     const more = isText ? [] : [chunk];
     return rest === '' ? more : [{ type: 'text', text: rest }, ...more];
