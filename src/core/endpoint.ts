@@ -65,6 +65,7 @@ class EndpointAttempt implements PumpHooks {
   /** Ends what is under way. At once: whoever sums up the ledger after an abort finds this line ended. */
   #stop: (reason: TransportError) => void = nothing;
   #raw: unknown;
+  #pump: Pump | undefined;
   #answered = false;
   #ended = false;
   /** The time, while it is still what the clock was last read for: once a chunk is enough. */
@@ -102,6 +103,7 @@ class EndpointAttempt implements PumpHooks {
     });
     const source = this.#provider.stream?.(this.#request, this.#inner) as AsyncIterable<Chunk>;
     const pump = new Pump(source[Symbol.asyncIterator](), this);
+    this.#pump = pump;
     this.#stop = (reason) => pump.stop(this.#cleaned(reason));
     if (signal.aborted) this.#stop(reasonOf(signal));
     pump.start();
@@ -201,7 +203,7 @@ class EndpointAttempt implements PumpHooks {
       transactionId: context.transactionId,
       attempts: Object.freeze([...context.attempts]),
       cost: totalCost(context.attempts),
-      resumed: false,
+      resumed: this.#pump?.isResumed === true,
     };
   }
 

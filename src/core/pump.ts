@@ -97,6 +97,9 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   /** Its reader is handed text alone, and cannot be told that it is to drop some. */
   isTextOnly = false;
 
+  /** The answer went on by another stream. */
+  isResumed = false;
+
   /** Begins to read. */
   start(): this {
     this.#pull();
@@ -278,6 +281,10 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         this.#forget();
         this.#startAgain();
         break;
+      case 'resume':
+        // A seam is no content.
+        this.isResumed = true;
+        return this.#deliver(chunk);
       case 'finish': {
         const { finishReason, usage, model } = chunk;
         const answer = { ...this.partial, finishReason, usage, model, raw: undefined };

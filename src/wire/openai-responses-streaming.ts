@@ -90,6 +90,11 @@ async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: Stre
       if (signal.aborted) throw reasonOf(signal);
       answer.takenUp();
       reader = new SseReader(bytes);
+      const { text: said, reasoning, toolCalls } = answer.partial;
+      // Before there is anything to see, there is no seam.
+      if (said === '' && reasoning === undefined && toolCalls.length === 0) continue;
+      context.publish({ type: 'resume', mode: 'continue', provider: endpoint.name, code: error.code });
+      yield [{ type: 'resume', provider: endpoint.name, offset: said.length }];
     }
     // Also a refusal is billed.
     context.received({ usage: answer.usage, usageIsWhole: answer.finished });

@@ -59,6 +59,9 @@ describe('a stream in the background that was cut', () => {
     const { text, error, finish, chunks } = await read(provider());
     expect([text, error, finish.length]).toEqual([said, undefined, 1]);
     expect(chunks.at(-1)).toMatchObject({ type: 'finish', usage: { outputTokens: 60 } });
+    // Where nothing had come yet there is no seam.
+    const hadCome = !('afterTokens' in fault && fault.afterTokens === 0);
+    expect(chunks.filter(({ type }) => type === 'resume')).toHaveLength(hadCome ? 1 : 0);
     const [first, second] = server.requests as [RequestRecord, RequestRecord];
     expect(server.requests).toHaveLength(2);
     expect(bodies()[0]).toMatchObject({ background: true, store: true, stream: true });
@@ -131,17 +134,27 @@ describe('a stream in the background that was cut', () => {
     await own.close();
   });
 
-  test('in a transport: the caller sees one answer, of one attempt', async () => {
+  test('in a transport: the caller sees one answer, of one attempt, and where its seams are', async () => {
     faults = [
       { kind: 'cut', afterTokens: 5, by: 'reset' },
       { kind: 'cut', afterTokens: 9, by: 'end' },
     ];
     const llm = createTransport({ providers: [provider()] });
+    const told: unknown[] = [];
+    llm.on('resume', ({ mode, code }) => told.push([mode, code]));
     let text = '';
+    const seams: number[] = [];
     const stream = await llm.complete({ ...hello, stream: true });
-    for await (const piece of stream.text) text += piece;
+    for await (const chunk of stream) {
+      if (chunk.type === 'text') text += chunk.text;
+      if (chunk.type === 'resume') seams.push(chunk.offset - text.length);
+    }
     const { attempts, resumed } = await stream.completion;
-    expect([text, resumed]).toEqual([said, false]);
+    expect([text, resumed, seams]).toEqual([said, true, [0, 0]]);
+    expect(told).toEqual([
+      ['continue', 'connection'],
+      ['continue', 'truncated'],
+    ]);
     expect(attempts).toMatchObject([
       { outcome: 'ok', usage: { inputTokens: 6, outputTokens: 60 }, usageEstimated: false },
     ]);

@@ -47,11 +47,15 @@ export function callFrom(call: ToolCall): LanguageModelV4ToolCall {
 
 /** What the transport knows of an answer, for `providerMetadata['llm-transport']`. */
 export function metadataFrom(
-  answer: Pick<Completion, 'provider' | 'model' | 'transactionId' | 'attempts' | 'cost'>,
+  answer: Pick<Completion, 'provider' | 'model' | 'transactionId' | 'attempts' | 'cost' | 'resumed'>,
 ): SharedV4ProviderMetadata {
-  const { provider, model, transactionId, attempts, cost } = answer;
+  const { provider, model, transactionId, attempts, cost, resumed } = answer;
   return {
-    [transportName]: { provider, model, transactionId, attempts: attempts.length, ...(cost !== undefined && { cost }) },
+    [transportName]: {
+      ...{ provider, model, transactionId, attempts: attempts.length },
+      ...(cost !== undefined && { cost }),
+      ...(resumed && { resumed }),
+    },
   };
 }
 

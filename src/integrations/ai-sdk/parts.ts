@@ -8,7 +8,7 @@ type Finish = Extract<Chunk, { type: 'finish' }>;
 type Kind = 'text' | 'reasoning';
 
 /** What the transport knows of an answer that has come to its end. */
-export type Ending = Pick<Completion, 'provider' | 'model' | 'transactionId' | 'attempts' | 'cost'> & {
+export type Ending = Pick<Completion, 'provider' | 'model' | 'transactionId' | 'attempts' | 'cost' | 'resumed'> & {
   /** The whole answer, where there is one. */
   readonly completion?: Completion | undefined;
 };

@@ -94,6 +94,6 @@ async function endingOf(stream: CompletionStream, { model }: Extract<Chunk, { ty
     return { ...completion, completion };
   } catch (error) {
     const attempts = TransportError.is(error) ? error.attempts : [];
-    return { provider, model, transactionId, attempts, cost: undefined };
+    return { provider, model, transactionId, attempts, cost: undefined, resumed: false };
   }
 }

@@ -19,13 +19,17 @@ function argumentsOf(input: unknown): Record<string, unknown> {
 
 /** What is known of an answer beside what it says. */
 export function metadataFrom(
-  answer: Pick<Completion, 'provider' | 'model' | 'transactionId' | 'attempts' | 'cost' | 'finishReason'>,
+  answer: Pick<Completion, 'provider' | 'model' | 'transactionId' | 'attempts' | 'cost' | 'finishReason' | 'resumed'>,
 ): Record<string, unknown> {
-  const { provider, model, transactionId, attempts, cost, finishReason } = answer;
+  const { provider, model, transactionId, attempts, cost, finishReason, resumed } = answer;
   return {
     model_name: model,
     finish_reason: finishReason,
-    llm_transport: { provider, transactionId, attempts: attempts.length, ...(cost !== undefined && { cost }) },
+    llm_transport: {
+      ...{ provider, transactionId, attempts: attempts.length },
+      ...(cost !== undefined && { cost }),
+      ...(resumed && { resumed }),
+    },
   };
 }
 
