@@ -73,6 +73,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #isAnswered = false;
   #end: { readonly error: TransportError | undefined } | undefined;
   #thrown = false;
+  #isTextOnly = false;
   #taken = false;
   #discarding = false;
 
@@ -95,7 +96,18 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   }
 
   /** Its reader is handed text alone, and cannot be told that it is to drop some. */
-  isTextOnly = false;
+  get isTextOnly(): boolean {
+    return this.#isTextOnly;
+  }
+
+  set isTextOnly(on: boolean) {
+    this.#isTextOnly = on;
+    // Whoever would begin again may stand further down.
+    if ('isTextOnly' in this.#source) this.#source.isTextOnly = on;
+  }
+
+  /** The text that had been read of the answer before it last began again. */
+  readBefore = '';
 
   /** The answer went on by another stream. */
   isResumed = false;
@@ -277,6 +289,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         this.#text += (chunk as RawChunk).text ?? '';
         break;
       case 'restart':
+        this.readBefore = this.#read();
         // What was not read yet need not be, to be dropped.
         this.#forget();
         this.#startAgain();
@@ -315,10 +328,10 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     // A caller who has cancelled wants nothing more; of a stream that broke, what had come can still be read.
     if (error?.code === 'cancelled') this.#forget();
     const come = this.#text !== '' || this.#reasoning !== '' || this.#toolCalls.length > 0;
-    const whole =
-      error === undefined || error.partial !== undefined || !come
-        ? error
-        : withFields(error, { partial: this.partial });
+    // What a source says had come is not what has passed where it was changed on its way.
+    const isKnown = error?.partial !== undefined && this.#change === undefined;
+    const hasPartial = come || error?.partial !== undefined;
+    const whole = error === undefined || isKnown || !hasPartial ? error : withFields(error, { partial: this.partial });
     const seen = whole === undefined ? undefined : (this.#changeError?.(whole) ?? whole);
     this.#end = { error: seen };
     for (const reader of this.#readers.splice(0)) {
@@ -337,6 +350,16 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     } catch {
       // What a source does while it is left is of no interest any more.
     }
+  }
+
+  /** What the reader has of the text. */
+  #read(): string {
+    let unread = 0;
+    for (const chunk of this.#queue.slice(this.#head)) {
+      if (chunk.type === 'restart') return this.readBefore;
+      if (chunk.type === 'text') unread += chunk.text.length;
+    }
+    return this.#text.slice(0, this.#text.length - unread);
   }
 
   #startAgain(): void {

@@ -91,6 +91,7 @@ class TextIterator implements AsyncIterableIterator<string> {
       if (value.type === 'restart' && this.#begun) {
         const error = new TransportError('stream_interrupted', 'The answer began again, which its text cannot tell', {
           provider: value.provider,
+          partial: { text: this.#chunks.readBefore, toolCalls: [], reasoning: undefined },
         });
         this.#chunks.stop(error);
         throw error;

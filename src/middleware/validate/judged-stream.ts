@@ -1,5 +1,5 @@
 import { failed, type TransportError } from '../../core/errors.ts';
-import type { Pump } from '../../core/pump.ts';
+import { Pump } from '../../core/pump.ts';
 import { readable } from '../../core/reply.ts';
 import { abandoned, type Fork, forkSignal } from '../../core/signals.ts';
 import type { Chunk, Context, Outcome, Reply } from '../../core/types.ts';
@@ -48,6 +48,15 @@ export class JudgedStream implements Reply, AsyncIterator<Chunk> {
   /** How the answer that was handed out last was judged. */
   get done(): Promise<Outcome> {
     return this.#verdict.then((verdict) => (verdict.ok ? verdict : { ok: false, error: verdict.error }));
+  }
+
+  /** Of the reader, for whoever would begin again below. */
+  get isTextOnly(): boolean {
+    return this.#chunks instanceof Pump && this.#chunks.isTextOnly;
+  }
+
+  set isTextOnly(on: boolean) {
+    if (this.#chunks instanceof Pump) this.#chunks.isTextOnly = on;
   }
 
   async next(): Promise<IteratorResult<Chunk>> {

@@ -185,6 +185,19 @@ describe('who cannot be told of a restart', () => {
     expect([answerTo('Hello').startsWith(text), text !== '', requestsAt(b)]).toEqual([true, true, 0]);
   });
 
+  it('reads text alone of an answer that is validated: the stream ends in the error, and nothing more is asked', async () => {
+    const answer = () => answerTo('Hello');
+    const [a, b] = [simulated({ name: 'a', fault: cut(5), tokenMs: 5, answer }), simulated({ name: 'b', answer })];
+    const llm = transport({ providers: [a, b], resume: restart, hedge: false });
+    const stream = await kept(llm.complete({ ...hello, schema: { jsonSchema: { type: 'object' } } }));
+    let text = '';
+    const reading = (async () => {
+      for await (const piece of stream.text) text += piece;
+    })();
+    expect(await broken(reading)).toMatchObject({ code: 'stream_interrupted', partial: { text } });
+    expect([text !== '', requestsAt(b)]).toEqual([true, 0]);
+  });
+
   it('began to read text when the restart was on its way: it is never given both', async () => {
     const [a, b] = [simulated({ name: 'a', fault: cut(5) }), simulated({ name: 'b', firstTokenMs: 50 })];
     // Another iterable around the chunks: the transport does not know how they are read.
@@ -211,7 +224,11 @@ describe('who cannot be told of a restart', () => {
       ),
     );
     if (result === undefined) expect(text).toBe(answerTo('Hello'));
-    else expect([result, answerTo('Hello').startsWith(text)]).toMatchObject([{ code: 'stream_interrupted' }, true]);
+    else
+      expect([result, answerTo('Hello').startsWith(text)]).toMatchObject([
+        { code: 'stream_interrupted', partial: { text } },
+        true,
+      ]);
   });
 
   it('has not read anything yet: it is not given what it would have to drop', async () => {

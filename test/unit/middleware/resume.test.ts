@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { RetryQuota } from '../../../src/control/retry-quota.ts';
 import { TransportError } from '../../../src/core/errors.ts';
 import { Health } from '../../../src/core/health.ts';
-import type { CompletionRequest } from '../../../src/core/types.ts';
+import { mapChunks } from '../../../src/core/reply.ts';
+import type { CompletionRequest, Middleware, Provider } from '../../../src/core/types.ts';
 import { resume } from '../../../src/middleware/resume.ts';
 import { answerTo, simulated } from '../../../src/testing/index.ts';
 import { aContext, foreignReply, Source } from '../core/support.ts';
@@ -35,6 +36,40 @@ describe('resume, in mode error', () => {
     expect(answerTo('Hello').startsWith(text)).toBe(true);
     expect(chunks.some(({ type }) => type === 'finish')).toBe(false);
     expect(requestsAt(b)).toBe(0);
+  });
+
+  describe('what a middleware has changed on its way', () => {
+    const loud: Middleware = (next) => async (request, context) =>
+      mapChunks(await next(request, context), (chunk) =>
+        chunk.type === 'text' ? { type: 'text', text: chunk.text.toUpperCase() } : chunk,
+      );
+    /** As adapters do: tells itself what had come. */
+    const breaking: Provider = {
+      ...simulated({ name: 'a' }),
+      async *stream() {
+        yield { type: 'text', text: 'My name is Rumpelstiltskin' };
+        yield { type: 'text', text: ' and I' };
+        throw new TransportError('connection', 'gone', {
+          provider: 'a',
+          partial: { text: 'My name is Rumpelstiltskin and I', toolCalls: [], reasoning: undefined },
+        });
+      },
+    };
+
+    it.each([
+      ['use', 'error'],
+      ['useEach', 'error'],
+      ['use', 'restart'],
+      ['useEach', 'restart'],
+    ] as const)('by %s, in mode %s: is told as it was delivered', async (where, mode) => {
+      const llm = transport({ providers: [breaking], resume: { mode, maxResumes: 1 }, [where]: [loud] });
+      const { error } = await kept(readAll(await kept(llm.complete({ ...hello, stream: true }))));
+      expect(error).toMatchObject({
+        code: 'stream_interrupted',
+        partial: { text: 'MY NAME IS RUMPELSTILTSKIN AND I' },
+        cause: { code: 'connection', partial: undefined },
+      });
+    });
   });
 
   it('leaves alone what no other attempt could have helped with', async () => {
