@@ -1,80 +1,63 @@
-/** Streams of real SDKs, cut anywhere: at any of their bytes by what stands between, or between two tokens by the server. */
+/** Streams of real SDKs, cut anywhere, and what is left to a reader who does as the chunks say. */
 
+import { createAnthropic } from '@ai-sdk/anthropic';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import type { Chunk, Provider } from '../../src/core/types.ts';
+import { aiSdk } from '../../src/providers/ai-sdk.ts';
 import { anthropic } from '../../src/providers/anthropic.ts';
 import { google } from '../../src/providers/google.ts';
 import { openai } from '../../src/providers/openai.ts';
 import { openaiResponses } from '../../src/providers/openai-responses.ts';
-import { type Answer, answerTo, type Fault, type SimulatedServer, type WireName } from '../../src/testing/index.ts';
+import { type Answer, answerTo, type Fault } from '../../src/testing/index.ts';
 
-type Fetch = typeof globalThis.fetch;
+export type Fetch = typeof globalThis.fetch;
 
-/** How a stream ends at one of its bytes. */
+/** How a stream ends: behind so much of it, at any byte, between two events, or between two tokens. */
 export interface Cut {
-  readonly bytes: number;
-  readonly by: 'reset' | 'end' | 'stall';
+  readonly where: 'byte' | 'event' | 'token';
+  /** 0 to 1. */
+  readonly ratio: number;
+  readonly by: 'reset' | 'end' | 'error' | 'stall';
 }
 
 /** Takes the cut of the next answer; `undefined` leaves it whole. */
 export type Cuts = () => Cut | undefined;
 
-/** A fetch whose answers end where they are cut. */
-function cutting(cuts: Cuts): Fetch {
-  return async (input, init) => {
-    const cut = cuts();
-    const response = await fetch(input, init);
-    if (cut === undefined || response.body === null) return response;
-    const reader = response.body.getReader();
-    let left = cut.bytes;
-    const body = new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done) return controller.close();
-        controller.enqueue(value.subarray(0, left));
-        left -= value.length;
-        if (left > 0) return;
-        void reader.cancel();
-        if (cut.by === 'end') controller.close();
-        else if (cut.by === 'reset') controller.error(new TypeError('terminated', { cause: { code: 'ECONNRESET' } }));
-        else await new Promise((resolve) => init?.signal?.addEventListener('abort', resolve));
-      },
-      cancel: (reason) => reader.cancel(reason),
-    });
-    return new Response(body, response);
-  };
+/** A format of streams, with the SDK that speaks it. `background`: taken up again by the provider itself. */
+export const formats = ['openai', 'openai-responses', 'anthropic', 'google', 'ai-sdk'] as const;
+export type Format = (typeof formats)[number] | 'background';
+
+interface Place {
+  readonly url: string;
+  readonly baseURL: string;
 }
 
-/** A provider of each wire, whose answers are cut. */
-export const providersOf: Readonly<Record<WireName, (server: SimulatedServer, name: string, cuts: Cuts) => Provider>> =
-  {
-    openai: (server, name, cuts) =>
-      openai({
-        client: new OpenAI({ baseURL: server.baseURL, apiKey: 'sk-test', logLevel: 'off', fetch: cutting(cuts) }),
-        model: 'gpt-test',
-        name,
-      }),
-    'openai-responses': (server, name, cuts) =>
-      openaiResponses({
-        client: new OpenAI({ baseURL: server.baseURL, apiKey: 'sk-test', logLevel: 'off', fetch: cutting(cuts) }),
-        model: 'gpt-test',
-        name,
-      }),
-    anthropic: (server, name, cuts) =>
-      anthropic({
-        client: new Anthropic({ baseURL: server.url, apiKey: 'sk-ant-test', logLevel: 'off', fetch: cutting(cuts) }),
-        model: 'claude-test',
-        name,
-      }),
-    google: (server, name, cuts) =>
-      google({
-        client: new GoogleGenAI({ apiKey: 'AIza', httpOptions: { baseUrl: server.url, fetch: cutting(cuts) } }),
-        model: 'gemini-test',
-        name,
-      }),
-  };
+const key = { apiKey: 'sk-test' };
+
+/** A provider of each format at an address, whose answers come by `fetch`. */
+export const providersOf: Readonly<Record<Format, (at: Place, name: string, fetch: Fetch) => Provider>> = {
+  openai: ({ baseURL }, name, fetch) =>
+    openai({ client: new OpenAI({ ...key, baseURL, logLevel: 'off', fetch }), model: 'gpt-test', name }),
+  'openai-responses': ({ baseURL }, name, fetch) =>
+    openaiResponses({ client: new OpenAI({ ...key, baseURL, logLevel: 'off', fetch }), model: 'gpt-test', name }),
+  background: ({ baseURL }, name, fetch) =>
+    openaiResponses({
+      client: new OpenAI({ ...key, baseURL, logLevel: 'off', fetch }),
+      ...{ model: 'gpt-test', name, background: true },
+    }),
+  anthropic: ({ url }, name, fetch) =>
+    anthropic({ client: new Anthropic({ ...key, baseURL: url, logLevel: 'off', fetch }), model: 'claude-test', name }),
+  google: ({ url }, name, fetch) =>
+    google({
+      client: new GoogleGenAI({ apiKey: 'AIza', httpOptions: { baseUrl: url, fetch } }),
+      model: 'gemini-test',
+      name,
+    }),
+  'ai-sdk': ({ baseURL }, name, fetch) =>
+    aiSdk({ model: createAnthropic({ ...key, baseURL, fetch })('claude-test'), name }),
+};
 
 /** Characters of two, three and four bytes, on their own and in clusters; then what a model may say beside text. */
 export function answerFor(prompt: string): Answer {
@@ -113,4 +96,14 @@ export function keptOf(chunks: readonly Chunk[]): { text: string; reasoning: str
     else if (chunk.type === 'toolCall') kept.toolCalls.push({ name: chunk.toolCall.name, input: chunk.toolCall.input });
   }
   return kept;
+}
+
+/** What the answer to a prompt is as a reader would have it. */
+export function wantedOf(prompt: string): ReturnType<typeof keptOf> {
+  const { reasoning = '', text = '', toolCalls = [] } = answerFor(prompt);
+  return keptOf([
+    { type: 'reasoning', text: reasoning },
+    { type: 'text', text },
+    ...toolCalls.map(({ name, input }): Chunk => ({ type: 'toolCall', toolCall: { id: '', name, input } })),
+  ]);
 }
