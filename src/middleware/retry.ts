@@ -2,8 +2,9 @@ import pRetry from 'p-retry';
 import { fullJitter } from '../control/backoff.ts';
 import type { RetryQuota } from '../control/retry-quota.ts';
 import { failed, type TransportError, withFields } from '../core/errors.ts';
-import type { Health } from '../core/health.ts';
+import type { Health, ProviderHealth } from '../core/health.ts';
 import { backAfterMs, type Itinerary, itinerary } from '../core/itinerary.ts';
+import { lackOf } from '../core/requirements.ts';
 import { reasonOf } from '../core/signals.ts';
 import { now, sleep } from '../core/time.ts';
 import type { CompletionRequest, Context, Handler, Middleware, Reply, RetryOptions } from '../core/types.ts';
@@ -30,7 +31,7 @@ const longestSavingMs = 2_000;
 export function retry(options: RetryOptions, place: RetryPlace): Middleware {
   return function retry(next) {
     return async (request, context) => {
-      const rounds = new Rounds(options, place, context);
+      const rounds = new Rounds(options, place, request, context);
       try {
         return await pRetry(() => rounds.attempt(next, request), {
           retries: Number.POSITIVE_INFINITY,
@@ -53,6 +54,7 @@ class Rounds {
   readonly #maxWaitMs: number;
   readonly #contentFiltered: 'never' | 'elsewhere';
   readonly #place: RetryPlace;
+  readonly #request: CompletionRequest;
   readonly #context: Context;
 
   #round = 0;
@@ -80,12 +82,14 @@ class Rounds {
       contentFiltered = retryDefaults.contentFiltered,
     }: RetryOptions,
     place: RetryPlace,
+    request: CompletionRequest,
     context: Context,
   ) {
     this.#retries = retries;
     this.#maxWaitMs = maxWaitMs;
     this.#contentFiltered = contentFiltered;
     this.#place = place;
+    this.#request = request;
     this.#context = context;
     // A call that is resumed has come a part of the way already.
     const { tried, givenUp, asked, last, paid, resumes } = context.get(itinerary);
@@ -257,8 +261,12 @@ class Rounds {
   }
 
   #anyServes(): boolean {
-    const { providers } = this.#place.health;
-    return providers.some((one) => !this.#givenUp.has(one.name) && one.serves);
+    return this.#place.health.providers.some((one) => one.serves && this.#canHelp(one));
+  }
+
+  /** Whoever lacks what the request needs is no reason to wait, or not to. */
+  #canHelp(one: ProviderHealth): boolean {
+    return !this.#givenUp.has(one.name) && lackOf(one, this.#request) === undefined;
   }
 
   /** Waits; less when somebody is back before the time that was expected, longer when nobody is back by then. */
@@ -282,7 +290,7 @@ class Rounds {
   #nextBackMs(): number {
     let least = Number.POSITIVE_INFINITY;
     for (const candidate of this.#place.health.providers) {
-      if (!this.#givenUp.has(candidate.name) && !candidate.quarantined) least = Math.min(least, candidate.backMs());
+      if (!candidate.quarantined && this.#canHelp(candidate)) least = Math.min(least, candidate.backMs());
     }
     return least;
   }

@@ -424,3 +424,23 @@ describe('the quota', () => {
     expect(b.maxInFlight).toBeLessThanOrEqual(100);
   });
 });
+
+describe('a call for a model that one of several providers has', () => {
+  it('waits for that one, whoever else is well meanwhile', async () => {
+    const script = [{ kind: 'status', status: 429, retryAfter: { as: 'seconds', ms: 5_000 } }] as const;
+    const only = simulated({ name: 'only', model: 'large', script });
+    const other = simulated({ name: 'other', model: 'small' });
+    const llm = transport({ providers: [only, other] });
+    const asked = kept(llm.complete({ prompt: 'Hi', model: 'large' }));
+    for (let second = 0; second < 4; second += 1) {
+      await advance(1_000);
+      llm.reset('other');
+    }
+    const answer = await asked;
+    expect(answer.provider).toBe('only');
+    const waits = llm.events.filter(({ type }) => type === 'retry');
+    // At the error itself, and once for the wait.
+    expect(waits).toHaveLength(2);
+    expect(other.requests).toHaveLength(0);
+  });
+});
