@@ -77,13 +77,13 @@ export class Seam {
     if (!more && this.#held.trim() === nothingMissing) return '';
     if (!this.#held.startsWith(this.#anchor)) return false;
     const rest = this.#held.slice(this.#anchor.length);
-    if (rest === '' && more) return '';
+    if (more ? rest === '' : rest.trim() === nothingMissing) return '';
     return rest.trim() === '' || this.#isRepeated(rest) ? false : rest;
   }
 
   #isRepeated(rest: string): boolean {
     const before = this.#before;
-    if (/^\s*<\/?anchor\b/i.test(rest)) return true;
+    if (/^\s*<\/?anchor\b/i.test(rest) || rest.includes(nothingMissing)) return true;
     const next = said(rest);
     if (next.length >= lengths.usual && before.includes(next.slice(0, probeLength))) return true;
     const most = Math.min(next.length, before.length, lengths.most);
@@ -117,4 +117,25 @@ function isWordAgain(before: string, next: string): boolean {
 /** Without the spaces, dots and quotes that a model may put between what it repeats. */
 function said(text: string): string {
   return text.replace(/^[\s"'`.…]+/, '');
+}
+
+/** Takes out the word that nothing is missing, where a model says it at the end of what it went on with. */
+export class SeamTail {
+  #held = '';
+
+  /** Takes a piece, and returns what can be handed out of it: all but what may be the beginning of that word. */
+  push(piece: string): string {
+    const all = this.#held + piece;
+    const at = all.lastIndexOf('<');
+    const isHeld = at >= 0 && (nothingMissing.startsWith(all.slice(at)) || all.slice(at).trimEnd() === nothingMissing);
+    this.#held = isHeld ? all.slice(at) : '';
+    return isHeld ? all.slice(0, at) : all;
+  }
+
+  /** No further text comes: what was held back for nothing. */
+  end(): string {
+    const held = this.#held;
+    this.#held = '';
+    return held.trimEnd() === nothingMissing ? '' : held;
+  }
 }

@@ -11,8 +11,9 @@ import type { Chunk, CompletionRequest, Context, Handler, Outcome, Reply } from 
 import { continuationOf } from './continuation.ts';
 import { interrupted } from './interrupted.ts';
 import { OpenTools } from './open-tools.ts';
-import { restBehind } from './rest-behind.ts';
+import { restBehind, Tail } from './rest-behind.ts';
 import type { Unable } from './unable.ts';
+import { wayOn } from './way-on.ts';
 
 /** How an answer is resumed. */
 export interface ResumePlan {
@@ -45,6 +46,8 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
   #tools: OpenTools;
   /** Whose streams broke, since the answer last went on. */
   #broke: Set<string>;
+  /** Who went on, since then, from where nobody could tell. */
+  #doubted = new Set<string>();
   /** Of the stream that is asked for. */
   #fork: Fork | undefined;
   #left = false;
@@ -52,6 +55,8 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
   #resumed = false;
   #isContinuable = true;
   #ready: Chunk[] = [];
+  /** Of a stream that goes on. */
+  #tail: Tail | undefined;
   /** What was handed on since the answer last began. */
   #text = '';
   #reasoning = '';
@@ -87,7 +92,9 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
       if (ready !== undefined) return { done: false, value: this.#noted(ready) };
       try {
         const { done, value } = await this.#stream.chunks.next();
-        return done === true ? { done, value: undefined } : { done: false, value: this.#noted(value) };
+        if (done === true) return { done, value: undefined };
+        if (this.#tail === undefined) return { done: false, value: this.#noted(value) };
+        this.#ready.push(...this.#tail.push(value));
       } catch (error) {
         await this.#resume(failed(error));
       }
@@ -172,6 +179,7 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
     this.#resumed = false;
     this.#isContinuable = true;
     this.#ready = [{ type: 'restart', provider }];
+    this.#tail = undefined;
     this.#goOn(stream);
   }
 
@@ -180,14 +188,16 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
     const { context, unable } = this.#plan;
     const { provider } = stream;
     const rest = await restBehind(stream.chunks, new Seam(anchor, this.#text));
-    if (rest === 'broken' || rest === 'doubtful') this.#broke.add(provider);
-    if (rest === 'elsewhere') unable.add(provider);
+    if (rest === 'broken') this.#broke.add(provider);
+    else if (rest === 'doubtful') this.#doubted.add(provider);
+    else if (rest === 'elsewhere') unable.add(provider);
     if (typeof rest === 'string') {
       this.#fork?.abort(abandoned());
       return false;
     }
     context.publish({ type: 'resume', mode: 'continue', provider, code });
-    this.#ready = [{ type: 'resume', provider, offset: this.#text.length }, ...rest];
+    this.#tail = new Tail();
+    this.#ready = [{ type: 'resume', provider, offset: this.#text.length }, ...this.#tail.push(...rest)];
     this.#resumed = true;
     this.#goOn(stream);
     return true;
@@ -196,6 +206,7 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
   #goOn(stream: Stream): void {
     this.#stream = stream;
     this.#broke = new Set([stream.provider]);
+    this.#doubted = new Set();
     this.#pump.hurry(false);
     this.#follow(stream);
   }
@@ -217,19 +228,10 @@ export class Rejoined implements Reply, AsyncIterator<Chunk> {
     const { quota, health, retries } = place;
     const fork = forkSignal(context.signal);
     this.#fork = fork;
-    const isFinal = error.retry === 'elsewhere' && error.blame !== 'transport';
     // Who has nobody to ask elsewhere asks again. A retry layer waits a moment before it does.
-    const isTried = !isFinal && (retries || health.providers.length > 1);
-    const from = {
-      tried: isTried ? this.#broke : new Set<string>(),
-      givenUp: new Set([...(isFinal ? this.#broke : []), ...(step.mode === 'continue' ? unable.names : [])]),
-      asked: this.#broke,
-      last: [...this.#broke].at(-1),
-      patienceMs: 0,
-      paid: true,
-      hop: undefined,
-      resumes: error,
-    };
+    const asksElsewhere = retries || health.providers.length > 1;
+    const isUnable = step.mode === 'continue' ? [...unable.names, ...this.#doubted] : [];
+    const from = wayOn(error, { broke: this.#broke, isUnable, asksElsewhere });
     const sent = context.attempts.length;
     try {
       const resumable = isResumable.of(this.#resumes < maxResumes);

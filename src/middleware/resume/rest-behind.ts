@@ -1,4 +1,4 @@
-import type { Seam } from '../../control/seam.ts';
+import { type Seam, SeamTail } from '../../control/seam.ts';
 import { failed } from '../../core/errors.ts';
 import type { Chunk } from '../../core/types.ts';
 
@@ -29,4 +29,20 @@ export async function restBehind(
     const more = isText ? [] : [chunk];
     return rest === '' ? more : [{ type: 'text', text: rest }, ...more];
   }
+}
+
+/** What comes behind the seam, but for what a model says to us alone. */
+export class Tail {
+  readonly #text = new SeamTail();
+
+  push(...chunks: readonly Chunk[]): Chunk[] {
+    return chunks.flatMap((chunk): Chunk[] => {
+      if (chunk.type === 'text') return said(this.#text.push(chunk.text));
+      return chunk.type === 'resume' ? [chunk] : [...said(this.#text.end()), chunk];
+    });
+  }
+}
+
+function said(text: string): Chunk[] {
+  return text === '' ? [] : [{ type: 'text', text }];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { anchorOf, nothingMissing, Seam } from '../../../src/control/seam.ts';
+import { anchorOf, nothingMissing, Seam, SeamTail } from '../../../src/control/seam.ts';
 import { answerTo, randomFrom } from '../../../src/testing/index.ts';
 
 /** Without halves of characters. */
@@ -111,7 +111,8 @@ describe('a seam', () => {
     const before = whole.slice(0, 400);
     const anchor = anchorOf(before) as string;
     const said = (text: string) => joined(anchor, before, text, 5);
-    expect([said(nothingMissing), said(`\n${nothingMissing}\n`)]).toEqual(['', '']);
+    expect([said(nothingMissing), said(`\n${nothingMissing}\n`), said(anchor + nothingMissing)]).toEqual(['', '', '']);
+    expect(said(`${anchor} and so on${nothingMissing}`)).toBe(false);
     for (const text of [anchor, `${anchor}\n`, anchor.slice(0, -1), '', ' '])
       expect([text, said(text)]).toEqual([text, false]);
     expect(said(`${nothingMissing} But ${anchor} and so on`)).toBe(false);
@@ -146,5 +147,26 @@ describe('a seam', () => {
       if (anchor === undefined) continue;
       expect([at, joined(anchor, before, anchor + again(anchor, before) + whole.slice(at), 7)]).toEqual([at, false]);
     }
+  });
+});
+
+describe('the tail behind a seam', () => {
+  const passed = (text: string, size: number): string => {
+    const tail = new SeamTail();
+    let out = '';
+    for (let at = 0; at < text.length; at += size) out += tail.push(text.slice(at, at + size));
+    return out + tail.end();
+  };
+
+  it.each([1, 2, 5, 100])('in pieces of %i: loses nothing but the word that nothing is missing', (size) => {
+    for (const text of ['a < b', 'if (a<nothing) {}', '<', 'x<nothing-is', '<<nothing-is-missing/', 'a > b <br/>'])
+      expect(passed(text, size)).toBe(text);
+    expect(passed(`the end.${nothingMissing}`, size)).toBe('the end.');
+    expect(passed(`the end.<${nothingMissing}\n`, size)).toBe('the end.<');
+  });
+
+  it('holds nothing back that cannot be it', () => {
+    const tail = new SeamTail();
+    expect([tail.push('a <'), tail.push('n'), tail.push('ew> b'), tail.end()]).toEqual(['a ', '', '<new> b', '']);
   });
 });
