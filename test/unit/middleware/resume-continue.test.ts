@@ -259,6 +259,152 @@ describe('a model that does not go on from the right place', () => {
   });
 });
 
+describe('what the rest is asked for with', () => {
+  /** The request that `b` was sent for the rest. */
+  const asked = async (request: CompletionRequest, afterTokens = 30): Promise<CompletionRequest> => {
+    const answer = () => reference;
+    const { llm, b } = pair(afterTokens, { answer }, goOn, { answer });
+    await kept(readAll(await kept(llm.complete({ ...request, stream: true }))));
+    return given(b.requests[0]).body as CompletionRequest;
+  };
+
+  it('all that the request had: system, images, tools, settings; the request itself stays as it is', async () => {
+    const request: CompletionRequest = {
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is it?' },
+            { type: 'image', image: 'https://a.test/b.png' },
+          ],
+        },
+      ],
+      tools: [{ name: 'look', inputSchema: { jsonSchema: { type: 'object' } } }],
+      stopSequences: ['END'],
+      temperature: 0.2,
+      providerOptions: { openai: { user: 'me' } },
+    };
+    const before = JSON.stringify(request);
+    const { messages = [], ...others } = await asked(request);
+    expect(messages.slice(0, 2)).toEqual(request.messages);
+    expect(messages.slice(2)).toMatchObject([{ role: 'assistant' }, { role: 'user' }]);
+    const { messages: _, ...own } = request;
+    expect(others).toEqual({ ...own, stream: true });
+    expect(JSON.stringify(request)).toBe(before);
+  });
+
+  it('a turn of the model that the request itself began, as one turn', async () => {
+    const { messages = [] } = await asked({
+      messages: [
+        { role: 'user', content: 'Tell me a story.' },
+        { role: 'assistant', content: 'Once upon a time: ' },
+      ],
+    });
+    expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
+    expect(messages[1]?.content).toMatch(/^Once upon a time: 1:/);
+  });
+
+  it('what is left of a limit of tokens, and the anchor beside it', async () => {
+    expect(await asked(hello)).not.toHaveProperty('maxOutputTokens');
+    const { maxOutputTokens: much = 0, messages = [] } = await asked({ ...hello, maxOutputTokens: 1_000 });
+    const delivered = String(messages.at(-2)?.content);
+    expect(much).toBe(1_000 - Math.ceil(delivered.length / 4) + 24);
+    // Never more than was allowed, nor so little that nobody takes it.
+    expect((await asked({ ...hello, maxOutputTokens: 35 })).maxOutputTokens).toBe(25);
+    expect((await asked({ ...hello, maxOutputTokens: 35 }, 17)).maxOutputTokens).toBeLessThanOrEqual(35);
+  });
+
+  it('an answer that reaches its limit in the rest is told to', async () => {
+    const { llm } = pair(30);
+    const stream = await kept(llm.complete({ ...hello, maxOutputTokens: 58 }));
+    const { text } = await kept(readAll(stream));
+    expect(await kept(stream.completion)).toMatchObject({ text, finishReason: 'length', resumed: true });
+    expect([reference.startsWith(text), text.length < reference.length]).toEqual([true, true]);
+  });
+});
+
+describe('an answer that was gone on with', () => {
+  it('is accounted for as what it is: two attempts, the first estimated', async () => {
+    const price = { input: 1, output: 2 };
+    const { llm } = pair(17, { traits: { price } }, goOn, { traits: { price } });
+    const stream = await kept(llm.complete(hello));
+    await kept(readAll(stream));
+    const { attempts, cost, usage } = await kept(stream.completion);
+    expect(attempts).toMatchObject([
+      { reason: 'first', usageEstimated: true, mayBeBilled: true },
+      { reason: 'resume', usageEstimated: false, usage },
+    ]);
+    expect(cost).toBeCloseTo(given(attempts[0]?.cost) + given(attempts[1]?.cost), 12);
+    expect(given(attempts[0]?.usage).outputTokens).toBeGreaterThan(0);
+  });
+
+  it('ends at once when the call is cancelled, when its time is over, and when its reader leaves', async () => {
+    for (const how of ['cancel', 'deadline', 'leave'] as const) {
+      const { llm, b } = pair(17, { firstTokenMs: 5_000 });
+      const controller = new AbortController();
+      const options = { signal: controller.signal, ...(how === 'deadline' && { timeoutMs: 2_000 }) };
+      const stream = await kept(llm.complete(hello, options));
+      const iterator = stream[Symbol.asyncIterator]();
+      let text = '';
+      const reading = (async () => {
+        for await (const chunk of { [Symbol.asyncIterator]: () => iterator })
+          if (chunk.type === 'text') text += chunk.text;
+      })();
+      const ended = reading.catch((error: unknown) => error);
+      await advance(1_000);
+      expect(b.inFlight).toBe(1);
+      if (how === 'cancel') controller.abort();
+      if (how === 'leave') await iterator.return?.();
+      const error = await kept(ended);
+      await advance(0);
+      expect([how, b.inFlight]).toEqual([how, 0]);
+      if (how === 'leave') continue;
+      const code = how === 'cancel' ? 'cancelled' : 'deadline_exceeded';
+      expect(error).toMatchObject({ code, partial: { text } });
+      expect([reference.startsWith(text), text !== '']).toEqual([true, true]);
+    }
+  });
+
+  it('is paid for: with an empty purse nobody is asked', async () => {
+    const a = simulated({ name: 'a', fault: cut(17) });
+    const llm = transport({
+      providers: [a],
+      resume: { ...goOn, maxResumes: 1_000 },
+      circuitBreaker: false,
+      rateLimit: false,
+    });
+    const counts: number[] = [];
+    for (let call = 0; call < 4; call += 1) {
+      const before = requestsAt(a);
+      const { error } = await kept(readAll(await kept(llm.complete({ prompt: `call ${call}`, stream: true }))));
+      if (error !== undefined) expect(error).toMatchObject({ code: 'stream_interrupted' });
+      counts.push(requestsAt(a) - before);
+    }
+    expect(Math.max(...counts)).toBeLessThanOrEqual(101);
+  });
+
+  it('ends in the error of its break where nobody can be asked', async () => {
+    const down: Fault = { kind: 'status', status: 503 };
+    const a = simulated({ name: 'a', tokenMs: 5, script: [cut(17)], fault: undefined });
+    const b = simulated({ name: 'b', fault: down });
+    const llm = transport({ providers: [a, b], resume: goOn, hedge: false, retry: { retries: 0 } });
+    const stream = await kept(llm.complete(hello));
+    a.setFault(down);
+    const { text, error } = await kept(readAll(stream));
+    expect(error).toMatchObject({ code: 'stream_interrupted', cause: { code: 'connection' }, partial: { text } });
+  });
+
+  it('of a schema is never put together, also where its reader would judge it', async () => {
+    const answer = () => JSON.stringify({ story: reference });
+    const { llm, b } = pair(17, { answer }, goOn, { answer });
+    const { error } = await kept(
+      readAll(await kept(llm.complete({ ...hello, schema: { jsonSchema: { type: 'object' } } }))),
+    );
+    expect([error, requestsAt(b)]).toMatchObject([{ code: 'stream_interrupted' }, 0]);
+  });
+});
+
 describe('what no model can go on with', () => {
   const cases: readonly (readonly [string, Answer, number, Partial<CompletionRequest>])[] = [
     ['too little text', { text: reference }, 1, {}],
