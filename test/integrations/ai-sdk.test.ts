@@ -18,7 +18,14 @@ import * as z from 'zod';
 import { OptionsError, TransportError } from '../../src/core/errors.ts';
 import type { ResumeOptions } from '../../src/core/types.ts';
 import { languageModel, languageModelProvider } from '../../src/integrations/ai-sdk.ts';
-import { answerTo, type FaultChoice, simulated } from '../../src/testing/index.ts';
+import { aiSdk } from '../../src/providers/ai-sdk.ts';
+import {
+  answerTo,
+  type FaultChoice,
+  type SimulatedServer,
+  simulated,
+  simulatedServer,
+} from '../../src/testing/index.ts';
 import { createTransport } from '../../src/transport.ts';
 import { all, apiKey, Doors, makes } from './support.ts';
 
@@ -379,6 +386,28 @@ describe('a stream of the AI SDK that breaks after it was answered', () => {
     const { text, types, errors } = await read(languageModel(llm));
     expect([text, errors]).toEqual([answerTo(prompt), []]);
     expect(types.filter((type) => type === 'text-start' || type === 'text-end')).toEqual(['text-start', 'text-end']);
+    await llm.close();
+  });
+
+  it('goes on where it stopped, also between models of the AI SDK, and says that it did', async () => {
+    const cut = { kind: 'cut', afterTokens: 30, by: 'reset' } as const;
+    // Enough between its tokens for them to have come before the connection goes.
+    await using broken = await simulatedServer({ fault: cut, tokenMs: 1 });
+    await using sound = await simulatedServer();
+    const at = ({ baseURL }: SimulatedServer, name: string) =>
+      aiSdk({ model: createAnthropic({ baseURL, apiKey: 'sk-test' })('claude-test'), name });
+    const llm = createTransport({
+      providers: [at(broken, 'a'), at(sound, 'b')],
+      ...{ resume: { mode: 'continue' }, hedge: false },
+    });
+    const { text, types, errors } = await read(languageModel(llm));
+    expect([text, errors]).toEqual([answerTo(prompt), []]);
+    const starts = types.filter((type) => type === 'text-start').length;
+    expect(types.filter((type) => type === 'text-end').length).toBe(starts);
+    const { providerMetadata } = streamText({ model: languageModel(llm), prompt, maxRetries });
+    expect(await providerMetadata).toMatchObject({ 'llm-transport': { provider: 'b', attempts: 2, resumed: true } });
+    const whole = await generateText({ model: languageModel(llm), prompt, maxRetries });
+    expect(whole.providerMetadata?.['llm-transport']).not.toHaveProperty('resumed');
     await llm.close();
   });
 

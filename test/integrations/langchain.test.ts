@@ -322,6 +322,10 @@ describe('a stream of LangChain that breaks after it was answered', () => {
   it('goes on where it stopped', async () => {
     const { llm } = scene();
     expect(await read(llm, { mode: 'continue' })).toEqual({ text: answerTo('Hello'), error: undefined });
+    const pieces = [];
+    for await (const piece of await chatModel(llm, { call: { resume: { mode: 'continue' } } }).stream('Hello'))
+      pieces.push(piece.response_metadata);
+    expect(pieces.at(-1)).toMatchObject({ llm_transport: { provider: 'b', resumed: true } });
     await llm.close();
   });
 
