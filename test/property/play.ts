@@ -86,6 +86,7 @@ async function readStream(stream: CompletionStream, plan: CallPlan) {
       let chunks = 0;
       await caught(async () => {
         for await (const chunk of stream) {
+          if (chunk.type === 'restart') read = '';
           if (chunk.type === 'text') read += chunk.text;
           chunks += 1;
           if (plan.reading === 'slowly') await pause(40);
@@ -107,7 +108,7 @@ function providersOf(scenario: Scenario, isWell: () => boolean): SimulatedProvid
   return scenario.providers.map((plan, index) =>
     simulated({
       ...{ name: `${index + 1}`, model: `model-${index + 1}`, words, seed: scenario.seed + index },
-      ...{ domain: plan.domain, streaming: plan.streaming, script: plan.script },
+      ...{ domain: plan.domain, streaming: plan.streaming, script: plan.script, continues: plan.continues },
       firstTokenMs: () => (isWell() ? 0 : plan.firstTokenMs),
       tokenMs: () => (isWell() ? 0 : plan.tokenMs),
       ...(plan.ratio > 0 && { random: { ratio: plan.ratio, faults: faultNames as [FaultName, ...FaultName[]] } }),

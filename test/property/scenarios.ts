@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { TransportOptions } from '../../src/index.ts';
+import type { Continues } from '../../src/testing/continued.ts';
 import { type FaultChoice, type FaultName, faults } from '../../src/testing/fault-cases.ts';
 import { type StrategyName, strategies } from './strategies.ts';
 import { type UserMiddlewareName, userMiddleware } from './user-middleware.ts';
@@ -27,6 +28,8 @@ export interface ProviderPlan {
   readonly enforcedPerMinute: number | undefined;
   readonly weight: number | undefined;
   readonly contextWindow: number | undefined;
+  /** What its model makes of an answer that was cut off. */
+  readonly continues: Continues;
 }
 
 export interface CallPlan {
@@ -81,6 +84,7 @@ const provider: fc.Arbitrary<ProviderPlan> = fc.record({
   enforcedPerMinute: sometimes(fc.constantFrom(3, 30), 2),
   weight: sometimes(fc.constantFrom(0, 0.5, 3), 4),
   contextWindow: sometimes(fc.constantFrom(100, 8_000), 3),
+  continues: fc.constantFrom<Continues>('exactly', 'exactly', 'exactly', 'ignores', 'paraphrases', 'repeats'),
 });
 
 const call: fc.Arbitrary<CallPlan> = fc.record({
@@ -102,7 +106,14 @@ const options: fc.Arbitrary<Scenario['options']> = fc.record({
     fc.constantFrom<false | undefined>(false, undefined),
     fc.record({ afterMs: fc.constantFrom(0, 30, 500, 5_000) }),
   ),
-  resume: fc.constantFrom<false | undefined>(false, undefined, undefined),
+  resume: fc.oneof(
+    fc.constantFrom<false | undefined>(false, undefined),
+    fc.record({
+      mode: fc.constantFrom('restart' as const, 'continue' as const, 'continue' as const),
+      otherwise: fc.constantFrom('error' as const, 'restart' as const),
+      maxResumes: fc.constantFrom(1, 3, 10),
+    }),
+  ),
   timeout: layer(
     fc.record({
       firstContentMs: fc.constantFrom(100, 2_000),
