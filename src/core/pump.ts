@@ -144,7 +144,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   /** Stops with an error. Does nothing when it is over. */
   stop(error: TransportError): void {
-    this.#finish(error);
+    this.#finish(error, undefined, true);
   }
 
   /** Changes what passes, from the first chunk on; only before anything was read. Returns false when it is too late for that. */
@@ -323,13 +323,14 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#size += sizeOf(chunk);
   }
 
-  #finish(error: TransportError | undefined, answer?: ProviderAnswer): void {
+  /** @param isOurs nothing that passes here was changed on its way into what the error tells. */
+  #finish(error: TransportError | undefined, answer?: ProviderAnswer, isOurs = false): void {
     if (this.#end !== undefined) return;
     // A caller who has cancelled wants nothing more; of a stream that broke, what had come can still be read.
     if (error?.code === 'cancelled') this.#forget();
     const come = this.#text !== '' || this.#reasoning !== '' || this.#toolCalls.length > 0;
     // What a source says had come is not what has passed where it was changed on its way.
-    const isKnown = error?.partial !== undefined && this.#change === undefined;
+    const isKnown = error?.partial !== undefined && (isOurs || this.#change === undefined);
     const hasPartial = come || error?.partial !== undefined;
     const whole = error === undefined || isKnown || !hasPartial ? error : withFields(error, { partial: this.partial });
     const seen = whole === undefined ? undefined : (this.#changeError?.(whole) ?? whole);

@@ -94,7 +94,8 @@ class TextIterator implements AsyncIterableIterator<string> {
           partial: { text: this.#chunks.readBefore, toolCalls: [], reasoning: undefined },
         });
         this.#chunks.stop(error);
-        throw error;
+        // With what the layers add to it. What comes before that is of the other answer.
+        for (;;) if ((await this.#chunks.next()).done === true) throw error;
       }
     }
   }

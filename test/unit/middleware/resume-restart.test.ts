@@ -226,7 +226,10 @@ describe('who cannot be told of a restart', () => {
     if (result === undefined) expect(text).toBe(answerTo('Hello'));
     else
       expect([result, answerTo('Hello').startsWith(text)]).toMatchObject([
-        { code: 'stream_interrupted', partial: { text } },
+        {
+          ...{ code: 'stream_interrupted', partial: { text } },
+          ...{ transactionId: stream.transactionId, attempts: [{ provider: 'a' }, { provider: 'b' }] },
+        },
         true,
       ]);
   });
