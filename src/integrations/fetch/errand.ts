@@ -19,10 +19,13 @@ export class WholeAnswer {
 export class Piece {
   readonly head: Head;
   readonly bytes: Uint8Array;
+  /** The terminal event has come: what may follow is a good-bye. */
+  readonly isWhole: () => boolean;
 
-  constructor(head: Head, bytes: Uint8Array) {
+  constructor(head: Head, bytes: Uint8Array, isWhole: () => boolean) {
     this.head = head;
     this.bytes = bytes;
+    this.isWhole = isWhole;
   }
 }
 

@@ -165,7 +165,8 @@ export class Followed implements Source {
   #release(text: string): void {
     const last = this.#held.length - 1;
     for (const [at, piece] of this.#held.entries()) {
-      const value = at === 0 && !this.#isAnswered ? new Piece(this.#head, piece) : piece;
+      const isFirst = at === 0 && !this.#isAnswered;
+      const value = isFirst ? new Piece(this.#head, piece, () => this.#passage.follower.finished) : piece;
       this.#ready.push(at === last ? rawOf(value, piece, text, false) : rawOf(value, piece, '', true));
     }
     this.#held = [];

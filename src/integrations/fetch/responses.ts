@@ -22,7 +22,7 @@ export function responseOf(
 }
 
 /** What is read of an answer that comes piece by piece. */
-type Chunks = Pick<Pump, 'next' | 'nextInto' | 'take' | 'return'>;
+type Chunks = Pick<Pump, 'next' | 'nextInto' | 'take' | 'return' | 'drain'>;
 
 /**
  * The `Response` of an answered stream. It is read as its reader reads: nothing is asked of the provider that nobody wants, but for
@@ -46,6 +46,7 @@ export async function answered(chunks: Chunks, signal: AbortSignal | undefined):
 
 /** A body that is fed by a pump, without a promise for each piece. */
 class StreamedBody {
+  readonly #piece: Piece;
   readonly #chunks: Chunks;
   readonly #signal: AbortSignal | undefined;
   #first: Uint8Array | undefined;
@@ -55,8 +56,9 @@ class StreamedBody {
   /** Closed, broken, or left by its reader. */
   #isOver = false;
 
-  constructor({ bytes }: Piece, chunks: Chunks, signal: AbortSignal | undefined) {
-    this.#first = bytes;
+  constructor(piece: Piece, chunks: Chunks, signal: AbortSignal | undefined) {
+    this.#piece = piece;
+    this.#first = piece.bytes;
     this.#chunks = chunks;
     this.#signal = signal;
   }
@@ -78,7 +80,9 @@ class StreamedBody {
 
   async cancel(): Promise<void> {
     this.#isOver = true;
-    await this.#chunks.return();
+    // A client that knows the last event does not wait for the end of the connection: it has had all of the answer.
+    if (this.#piece.isWhole()) this.#chunks.drain();
+    else await this.#chunks.return();
   }
 
   readonly #came = (chunk: Chunk | undefined): void => {
