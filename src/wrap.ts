@@ -6,6 +6,7 @@ import { textsOf } from './core/redact.ts';
 import { readable } from './core/reply.ts';
 import type { CallOptions, ProviderAnswer, Transport, TransportOptions } from './core/types.ts';
 import { Pipeline } from './transport.ts';
+import { maxOutputTokensOf } from './wire/dialect.ts';
 import { fieldsOf } from './wire/openai-chat-parts.ts';
 import { type Errand, errand, type NamedCall, type WrappedCall, WrappedFunction } from './wrapped-function.ts';
 
@@ -51,7 +52,8 @@ export function wrap<I, T>(
     const streams = fieldsOf(input).stream === true || functions.some((one) => one.streams);
     // The caller's words, for estimates of tokens and so that no error repeats them.
     const messages = textsOf(input).map((content) => ({ role: 'user' as const, content }));
-    const request = { messages, stream: true } as const;
+    const maxOutputTokens = maxOutputTokensOf(fieldsOf(input));
+    const request = { messages, stream: true, ...(maxOutputTokens !== undefined && { maxOutputTokens }) } as const;
     const values = [
       ...(callOptions.values ?? []),
       errand.of(job),

@@ -25,6 +25,8 @@ console.log(message.content);
 // #region transport
 fetch.transport.on('retry', ({ code, waitMs }) => console.warn(`asks again after ${code}, in ${waitMs} ms`));
 for (const { name, circuit, inFlight } of fetch.transport.health()) console.log(name, circuit, inFlight);
+const { attempts, inputTokens, outputTokens } = fetch.transport.usage(); // 'provider' and 'model' sum up by these
+console.log(attempts, inputTokens + outputTokens);
 // #endregion
 
 // #region targets

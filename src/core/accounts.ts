@@ -136,6 +136,20 @@ class Groups {
   }
 }
 
+/** The sum of sums. */
+export function sumOf(sums: readonly UsageSum[]): UsageSum {
+  const sum = new Sum();
+  for (const one of sums) sum.join(one);
+  return sum.told();
+}
+
+/** Groups of several transports in one list: those of a key in one sum, the largest first. */
+export function groupsOf(all: readonly UsageGroup[]): readonly UsageGroup[] {
+  const groups = new Groups();
+  for (const { key, ...sum } of all) groups.of(key).join(sum);
+  return groups.told();
+}
+
 const counts = [
   ...(['attempts', 'estimated', 'unreported', 'unpriced', 'cost'] as const),
   ...(['inputTokens', 'outputTokens', 'cachedInputTokens', 'cacheWriteInputTokens', 'reasoningTokens'] as const),
@@ -163,6 +177,10 @@ class Sum {
     sum.reasoningTokens += usage?.reasoningTokens ?? 0;
   }
 
+  join(other: UsageSum): void {
+    for (const count of counts) this.#sum[count] += other[count];
+  }
+
   told(): UsageSum {
     return { ...this.#sum };
   }
@@ -171,6 +189,7 @@ class Sum {
   without(parts: readonly UsageSum[]): UsageSum {
     const rest = { ...this.#sum };
     for (const part of parts) for (const count of counts) rest[count] -= part[count];
-    return rest;
+    // Dollars are fractions: less than nothing is left of them only by rounding.
+    return { ...rest, cost: Math.max(0, rest.cost) };
   }
 }

@@ -59,7 +59,8 @@ function toolLength({ description = '', inputSchema }: Tool): number {
 export function costOf(usage: Usage | undefined, price: Traits['price']): number | undefined {
   if (usage === undefined || price === undefined) return undefined;
   const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteInputTokens = 0 } = usage;
-  const plain = inputTokens - cachedInputTokens - cacheWriteInputTokens;
+  // Some tell them beside the input.
+  const plain = Math.max(0, inputTokens - cachedInputTokens - cacheWriteInputTokens);
   return (
     (plain * price.input +
       cachedInputTokens * (price.cachedInput ?? price.input) +
@@ -72,7 +73,7 @@ export function costOf(usage: Usage | undefined, price: Traits['price']): number
 /** A usage of numbers. With anything else the rate limits would count themselves away, or shut for good. */
 export function countable(usage: Usage | null | undefined): Usage | undefined {
   if (usage === undefined || usage === null) return undefined;
-  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteInputTokens = 0 } = usage;
-  const counts = [inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens];
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteInputTokens = 0, reasoningTokens = 0 } = usage;
+  const counts = [inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens, reasoningTokens];
   return counts.every((count) => Number.isFinite(count) && count >= 0) ? usage : undefined;
 }

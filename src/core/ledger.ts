@@ -52,9 +52,9 @@ export class LedgerLine {
     this.#line.providerRequestId = id;
   }
 
-  /** The provider has named its price. */
+  /** The provider has named its price. What is none would make every sum it is in none either. */
   costs(dollars: number): void {
-    this.#line.cost = dollars;
+    if (Number.isFinite(dollars) && dollars >= 0) this.#line.cost = dollars;
   }
 
   /** The provider has counted so many: so far, or, when that `isWhole`, altogether. */

@@ -374,6 +374,31 @@ describe('the transport of a fetch', () => {
     expect(() => fetch.transport.reset('nobody')).toThrow(OptionsError);
   });
 
+  it('tells what was used, by all that it has ever asked', async () => {
+    const usage = { prompt_tokens: 10, completion_tokens: 5 };
+    const body = { choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }], usage };
+    const fetch = fetchWith({ fetch: async () => Response.json(body), priceOf: () => 0.25 });
+    const sum = () => fetch.transport.usage();
+    expect([sum().attempts, fetch.transport.usage('model')]).toEqual([0, []]);
+    const asking = async (name: string) => {
+      const asked = { model: name, messages };
+      await fetch('https://models.test/v1/chat/completions', { method: 'POST', body: JSON.stringify(asked) });
+    };
+    // So many that the first are not kept any more.
+    for (let id = 0; id < 1_003; id += 1) await asking(`m-${id}`);
+    await asking('m-0');
+    expect(sum()).toMatchObject({ attempts: 1_004, inputTokens: 10_040, outputTokens: 5_020, cost: 251 });
+    for (const by of ['provider', 'model', { metadata: 'team' }] as const) {
+      const groups = fetch.transport.usage(by);
+      expect([by, groups.reduce((all, { attempts }) => all + attempts, 0)]).toEqual([by, 1_004]);
+    }
+    const [first] = fetch.transport.usage('model');
+    expect(first).toMatchObject({ attempts: expect.any(Number), cost: expect.any(Number) });
+    expect(fetch.transport.usage({ metadata: 'team' }).map(({ key }) => key)).toEqual([undefined]);
+    await fetch.transport.close();
+    expect(sum().attempts).toBe(1_004);
+  });
+
   it('warns once of a client that asks again by itself', async () => {
     const fetch = fetchWith();
     const retries: number[] = [];

@@ -1,3 +1,5 @@
+import type { UsageBy, UsageGroup, UsageSum } from '../../core/accounting-types.ts';
+import { groupsOf, sumOf } from '../../core/accounts.ts';
 import { OptionsError, TransportError } from '../../core/errors.ts';
 import { now } from '../../core/time.ts';
 import type { HealthSnapshot, Provider, Transport, TransportOptions } from '../../core/types.ts';
@@ -7,7 +9,7 @@ import type { Incoming } from './incoming.ts';
 import { identityOf } from './outgoing.ts';
 
 /** What a transport lets its user do beside asking. */
-export type FetchTransport = Pick<Transport, 'health' | 'on' | 'reset' | 'close'> & AsyncDisposable;
+export type FetchTransport = Pick<Transport, 'health' | 'usage' | 'on' | 'reset' | 'close'> & AsyncDisposable;
 
 type Layers = Omit<TransportOptions, 'providers'>;
 type Listening = Parameters<Transport['on']>;
@@ -26,6 +28,8 @@ export class Transports implements FetchTransport {
   /** How many of a name there have been: another key is another provider. */
   readonly #names = new Map<string, number>();
   readonly #listenings = new Map<symbol, { readonly what: Listening; readonly stops: Map<Transport, () => void> }>();
+  /** What was used by those that are not kept any more. */
+  #forgotten: readonly { readonly by: 'provider' | 'model'; readonly groups: readonly UsageGroup[] }[] = [];
   #isClosed = false;
 
   constructor(layers: Layers, sending: Pick<Place, 'fetch' | 'idleMs'>, targets: readonly Provider[]) {
@@ -61,6 +65,21 @@ export class Transports implements FetchTransport {
 
   health(): readonly HealthSnapshot[] {
     return this.#all().flatMap((transport) => transport.health());
+  }
+
+  usage(): UsageSum;
+  usage(by: UsageBy): readonly UsageGroup[];
+  usage(by?: UsageBy): UsageSum | readonly UsageGroup[] {
+    if (by === undefined) return sumOf(this.usage('provider'));
+    const before = this.#forgotten.flatMap(({ by: kept, groups }) => (kept === by ? groups : []));
+    // A client's requests have no metadata.
+    const rest =
+      typeof by === 'object' ? this.#forgotten.find(({ by: kept }) => kept === 'provider')?.groups : undefined;
+    return groupsOf([
+      ...before,
+      ...(rest ?? []).map((group) => ({ ...group, key: undefined })),
+      ...this.#all().flatMap((transport) => transport.usage(by)),
+    ]);
   }
 
   readonly on: Transport['on'] = (...what) => {
@@ -111,6 +130,13 @@ export class Transports implements FetchTransport {
     for (const [key, { transport }] of longestAgo) {
       if (transport.health().some(({ inFlight, queued }) => inFlight > 0 || queued > 0)) continue;
       this.#own.delete(key);
+      this.#forgotten = (['provider', 'model'] as const).map((by) => ({
+        by,
+        groups: groupsOf([
+          ...this.#forgotten.flatMap((kept) => (kept.by === by ? kept.groups : [])),
+          ...transport.usage(by),
+        ]),
+      }));
       for (const { stops } of this.#listenings.values()) stops.delete(transport);
       void transport.close({ timeoutMs: 0 });
       return;
