@@ -82,7 +82,7 @@ export interface BudgetOptions {
   readonly by?: ContextKey<string>;
   /** Milliseconds after which the budget is whole again, in periods since 1970: 86,400,000 is a day in UTC. @default Infinity */
   readonly everyMs?: number;
-  /** Tokens reserved for an answer, where neither the request nor the traits have a `maxOutputTokens`. @default 4_096 */
+  /** Tokens reserved for an answer, where neither the request nor the traits have a `maxOutputTokens`. @default 8_192 */
   readonly outputTokens?: number;
   /** So much more than it is estimated at is reserved for a prompt. @default 0.25 */
   readonly marginRatio?: number;

@@ -25,6 +25,7 @@ export function estimateTokens(request: CompletionRequest): { readonly input: nu
     if (message.role === 'assistant') for (const call of message.toolCalls ?? []) characters += lengthOf(call);
   }
   for (const tool of request.tools ?? []) characters += lengthOf(tool);
+  if (request.schema !== undefined) characters += schemaLength(request.schema);
   return {
     input: Math.ceil(characters / charactersPerToken) + attachments * tokensPerAttachment,
     output: request.maxOutputTokens ?? unknownOutputTokens,
@@ -46,13 +47,40 @@ function lengthOf(item: Tool | ToolCall): number {
   return length;
 }
 
-function toolLength({ description = '', inputSchema }: Tool): number {
+const schemaLengths = new WeakMap<object, number>();
+
+function schemaLength(schema: NonNullable<CompletionRequest['schema']>): number {
+  let length = schemaLengths.get(schema);
+  if (length === undefined) {
+    length = describedLength(schema);
+    schemaLengths.set(schema, length);
+  }
+  return length;
+}
+
+function describedLength(schema: NonNullable<CompletionRequest['schema']>): number {
   try {
-    return description.length + jsonOf(jsonSchemaOf(inputSchema)).length;
+    return jsonOf(jsonSchemaOf(schema)).length;
   } catch {
     // The adapter will say what is wrong with it.
-    return description.length;
+    return 0;
   }
+}
+
+/** Tokens for each byte that a character takes in UTF-8 beside its first: a character of Chinese is about one, of Cyrillic half of one. */
+const tokensPerWideByte = 0.3;
+
+/** Tokens that a request may count as beside the estimate, because of what is written in it: few scripts take as few as English. */
+export function wideTokens(request: CompletionRequest): number {
+  let bytes = 0;
+  for (const { content } of messagesOf(request))
+    for (const part of typeof content === 'string' ? [{ type: 'text', text: content } as const] : content)
+      if (part.type === 'text') bytes += Buffer.byteLength(part.text) - part.text.length;
+  return Math.ceil(bytes * tokensPerWideByte);
+}
+
+function toolLength({ description = '', inputSchema }: Tool): number {
+  return description.length + describedLength(inputSchema);
 }
 
 /** US dollars for a usage, `undefined` when the price is not known. */

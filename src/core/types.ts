@@ -583,7 +583,10 @@ export interface Transport extends AsyncDisposable {
     options?: CallOptions,
   ): Promise<Completion<T> | CompletionStream<T>>;
   health(): readonly HealthSnapshot[];
-  /** What all attempts so far have used and cost: in sum, or by provider, model, or a key of the requests' `metadata`. */
+  /**
+   * What all attempts that have ended since the transport was made have used and cost: in sum, or by provider, model, or a key of the
+   * requests' `metadata`. Also after `close()`.
+   */
   usage(): UsageSum;
   usage(by: UsageBy): readonly UsageGroup[];
   on<E extends TransportEvent['type'] | '*'>(

@@ -1,7 +1,7 @@
 import type { BudgetOptions, BudgetState } from '../core/accounting-types.ts';
 import { callOf } from '../core/context.ts';
 import { OptionsError, TransportError } from '../core/errors.ts';
-import { costOf, estimateTokens } from '../core/estimate.ts';
+import { costOf, estimateTokens, wideTokens } from '../core/estimate.ts';
 import type { Candidate, CompletionRequest, Context, Middleware, Reply, Usage } from '../core/types.ts';
 import { type Amount, BudgetAccounts } from './budget/accounts.ts';
 
@@ -10,7 +10,7 @@ export const budgetDefaults = {
   dollars: Number.POSITIVE_INFINITY,
   tokens: Number.POSITIVE_INFINITY,
   everyMs: Number.POSITIVE_INFINITY,
-  outputTokens: 4_096,
+  outputTokens: 8_192,
   marginRatio: 0.25,
 };
 
@@ -24,7 +24,7 @@ export interface Budget extends Middleware {
  * A limit to what is spent, in dollars or tokens, by all calls together or by each tenant, for ever or in each period. Before an
  * attempt is sent, the most that it may come to is reserved: its prompt, and all of the answer that it may have. When it is over, what
  * the ledger says takes the place of that, on every way out. An attempt that does not fit is not sent, and its call rejects with
- * `budget_exceeded`.
+ * `budget_exceeded`: what it wants, what is left, and, in `retryAfterMs`, when the next period begins that it would fit into.
  *
  * It counts attempts, retries and hedges too, so it belongs into `useEach`. Several transports may be given the same budget.
  *
@@ -56,9 +56,15 @@ export function budget(options: BudgetOptions): Budget {
       const account = accounts.of(key);
       if (!account.reserve(wanted)) {
         const { spent, reserved } = account;
+        const left = { dollars: account.left('dollars'), tokens: account.left('tokens') };
         accounts.release(key, account);
         context.publish({ type: 'budget:refuse', provider: name, key, wanted, spent, reserved });
-        throw exceeded(`The budget does not cover an attempt at ${name}`, { retryAfterMs: accounts.leftMs });
+        const says = unit(wanted, left);
+        // In no period is there more than all of it.
+        const isTooMuch = wanted.dollars > dollars || wanted.tokens > tokens;
+        throw exceeded(`The budget does not cover an attempt at ${name}, which may come to ${says}`, {
+          retryAfterMs: isTooMuch ? undefined : accounts.leftMs,
+        });
       }
       const settle = (): void => {
         account.settle(wanted, usedBy(context, wanted));
@@ -79,6 +85,17 @@ export function budget(options: BudgetOptions): Budget {
   return Object.assign(layer, { state });
 }
 
+/** What is wanted, and what is left of that: of what there is too little of. */
+function unit(wanted: Amount, left: Amount): string {
+  if (wanted.tokens > left.tokens) return `${wanted.tokens} tokens, with ${left.tokens} left`;
+  return `$${rounded(wanted.dollars)}, with $${rounded(left.dollars)} left`;
+}
+
+/** To a millionth of a dollar. */
+function rounded(dollars: number): number {
+  return Number(dollars.toFixed(6));
+}
+
 /** The most that an attempt may come to. `dollars` is `undefined` where the price is not known. */
 function mostOf(
   request: CompletionRequest,
@@ -89,9 +106,10 @@ function mostOf(
   const { accounts } = callOf(context);
   const rough = estimateTokens(request);
   // Never less than the estimate: what was counted before may have been short words.
-  const scaled = Math.max(rough.input, accounts?.scaleOf(name).of(rough).input ?? 0);
+  const scaled = Math.max(rough.input + wideTokens(request), accounts?.scaleOf(name).of(rough).input ?? 0);
   const input = Math.ceil(scaled * (1 + marginRatio));
-  const output = request.maxOutputTokens ?? traits.maxOutputTokens ?? outputTokens;
+  const bound = request.maxOutputTokens ?? traits.maxOutputTokens ?? outputTokens;
+  const output = Number.isFinite(bound) ? bound : outputTokens;
   const priced = (usage: Usage): number | undefined =>
     accounts === undefined ? costOf(usage, traits.price) : accounts.priceAt(name, usage);
   const plain = priced({ inputTokens: input, outputTokens: output });
@@ -125,6 +143,9 @@ function checkBudget(options: BudgetOptions): void {
   for (const [name, value] of Object.entries({ dollars, tokens, outputTokens, marginRatio }))
     if (value !== undefined && !(typeof value === 'number' && value >= 0))
       throw new OptionsError(`budget.${name}`, 'expected a number that is not negative');
+  for (const [name, value] of Object.entries({ outputTokens, marginRatio }))
+    if (value === Number.POSITIVE_INFINITY)
+      throw new OptionsError(`budget.${name}`, 'expected a number below Infinity');
   if (everyMs !== undefined && !(typeof everyMs === 'number' && everyMs > 0))
     throw new OptionsError('budget.everyMs', 'expected milliseconds above 0 (Infinity: for ever)');
   if (by !== undefined && typeof by?.id !== 'symbol')

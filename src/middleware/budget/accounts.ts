@@ -28,6 +28,11 @@ export class Account {
     return { ...this.#reserved };
   }
 
+  /** What may still be set aside. */
+  left(unit: keyof Amount): number {
+    return Math.max(0, this.#limit[unit] - this.#spent[unit] - this.#reserved[unit]);
+  }
+
   get isUntouched(): boolean {
     return this.#open === 0 && this.#spent.dollars === 0 && this.#spent.tokens === 0;
   }
@@ -83,7 +88,8 @@ export class BudgetAccounts {
 
   /** Milliseconds until the budgets are whole again; `undefined`: never. */
   get leftMs(): number | undefined {
-    return this.#everyMs === Number.POSITIVE_INFINITY ? undefined : this.#everyMs - (Date.now() % this.#everyMs);
+    if (this.#everyMs === Number.POSITIVE_INFINITY) return undefined;
+    return Math.max(0, (this.#period + 1) * this.#everyMs - Date.now());
   }
 
   all(): readonly (readonly [string, Account])[] {
@@ -93,7 +99,8 @@ export class BudgetAccounts {
 
   #turn(): void {
     const period = Math.floor(Date.now() / this.#everyMs);
-    if (period === this.#period) return;
+    // A clock that is set back over the edge of a period begins no new one: the budget would be whole twice.
+    if (period === this.#period || period === this.#period - 1) return;
     this.#period = period;
     this.#accounts = new Map();
   }

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { contextKey } from '../../../src/core/context.ts';
+import type { ContextEntry } from '../../../src/core/types.ts';
 import { type BudgetOptions, budget, OptionsError, type Transport } from '../../../src/index.ts';
 import { type FaultName, middlewareContract, randomFrom, simulated } from '../../../src/testing/index.ts';
 import { createTransport } from '../../../src/transport.ts';
@@ -65,7 +66,9 @@ describe('budget', () => {
     for (let call = 0; call < 5; call += 1) {
       const error = await broken(llm.complete({ ...ask, prompt: 'a secret of mine' }));
       expect(error).toMatchObject({ code: 'budget_exceeded', provider: 'a', blame: 'caller', attempts: [] });
-      expect(error.message).toBe('The budget does not cover an attempt at a; nothing was sent');
+      expect(error.message).toBe(
+        'The budget does not cover an attempt at a, which may come to 15 tokens, with 1 left; nothing was sent',
+      );
     }
     expect(llm.health()[0]).toMatchObject({ circuit: 'closed', inFlight: 0, queued: 0 });
   });
@@ -137,8 +140,93 @@ describe('budget', () => {
     };
     expect(await reserved({ tokens: 1e6 }, { maxOutputTokens: 7 }, 50)).toBe(10);
     expect(await reserved({ tokens: 1e6 }, {}, 50)).toBe(53);
-    expect(await reserved({ tokens: 1e6 }, {})).toBe(4_099);
+    expect(await reserved({ tokens: 1e6 }, {})).toBe(8_195);
     expect(await reserved({ tokens: 1e6, outputTokens: 20, marginRatio: 0 }, {})).toBe(22);
+    // Not all that there is.
+    expect(await reserved({ tokens: 1e6, outputTokens: 20 }, {}, Number.POSITIVE_INFINITY)).toBe(23);
+  });
+
+  it('reserves more for a prompt in a script that takes more, and for a schema', async () => {
+    const reserved = async (request: object) => {
+      const limit = budget({ tokens: 1e6 });
+      const llm = transport({ providers: [simulated({ firstTokenMs: 10 })], useEach: [limit], validate: false });
+      const answer = llm.complete({
+        maxOutputTokens: 1,
+        ...('messages' in request ? {} : { prompt: 'x' }),
+        ...request,
+      });
+      await flush();
+      const tokens = limit.state()[0]?.reserved.tokens ?? 0;
+      await kept(answer);
+      return tokens;
+    };
+    // Of 100 characters: about a token each of Chinese, half of one of Cyrillic, a quarter of English.
+    expect(await reserved({ prompt: 'x'.repeat(100) })).toBe(33);
+    expect(await reserved({ prompt: 'Ж'.repeat(100) })).toBe(70);
+    expect(await reserved({ messages: [{ role: 'user', content: [{ type: 'text', text: '日'.repeat(100) }] }] })).toBe(
+      108,
+    );
+    const jsonSchema = { type: 'object', properties: { a: { type: 'string', description: 'x'.repeat(400) } } };
+    expect((await reserved({ schema: { jsonSchema } })) - (await reserved({}))).toBeGreaterThan(125);
+  });
+
+  it('tells no time to come back to who wants more than there ever is', async () => {
+    const limit = budget({ tokens: 15, everyMs: 60_000 });
+    const llm = transport({ providers: [simulated()], useEach: [limit] });
+    const error = await broken(llm.complete({ ...ask, maxOutputTokens: 50 }));
+    expect([error.code, error.retryAfterMs]).toEqual(['budget_exceeded', undefined]);
+  });
+
+  it('says what it wants and what is left in dollars, where these are what there is too little of', async () => {
+    const llm = transport({ providers: [simulated({ traits: { price } })], useEach: [budget({ dollars: 10.5 })] });
+    expect((await broken(llm.complete(ask))).message).toContain('may come to $23, with $10.5 left');
+  });
+
+  it('is not whole twice when the clock is set back over the edge of a period', async () => {
+    const limit = budget({ tokens: 15, everyMs: 60_000 });
+    const llm = transport({ providers: [simulated({ words: 4 })], useEach: [limit] });
+    const edge = Math.ceil(Date.now() / 60_000) * 60_000;
+    vi.setSystemTime(edge + 1_000);
+    await kept(llm.complete(ask));
+    vi.setSystemTime(edge - 5_000);
+    const error = await broken(llm.complete(ask));
+    expect(error).toMatchObject({ code: 'budget_exceeded', retryAfterMs: 65_000 });
+    vi.setSystemTime(edge + 2_000);
+    expect((await broken(llm.complete(ask))).code).toBe('budget_exceeded');
+    vi.setSystemTime(edge + 60_000);
+    await kept(llm.complete(ask));
+    // It had been years ahead, and is right again.
+    vi.setSystemTime(edge + 60_000 * 1_000);
+    await kept(llm.complete(ask));
+    vi.setSystemTime(edge + 120_000);
+    await kept(llm.complete(ask));
+  });
+
+  it('is one for all transports that are given it', async () => {
+    const limit = budget({ tokens: 26 });
+    const [a, b] = [simulated({ name: 'a', words: 4 }), simulated({ name: 'b', words: 4 })];
+    const both = [a, b].map((one) => transport({ providers: [one], useEach: [limit], rateLimit: false }));
+    const ends = await allSettled([0, 1, 0, 1].map((at) => (both[at] as Transport).complete(ask)));
+    expect(ends.map(({ code }) => code)).toEqual(['ok', 'ok', 'budget_exceeded', 'budget_exceeded']);
+    expect(limit.state()).toMatchObject([{ spent: { tokens: 10 }, reserved: { tokens: 0 } }]);
+  });
+
+  it('never ends an attempt that is under way by refusing one beside it', async () => {
+    const limit = budget({ tokens: 20 });
+    const of = (name: string) => simulated({ name, domain: name, words: 4, firstTokenMs: 500 });
+    const llm = transport({ providers: [of('a'), of('b')], useEach: [limit], hedge: { afterMs: 50 } });
+    const answer = await kept(llm.complete(ask));
+    expect([answer.provider, answer.attempts.length]).toEqual(['a', 1]);
+    expect(llm.events.filter(({ type }) => type === 'budget:refuse').length).toBe(1);
+    expect(limit.state()).toMatchObject([{ spent: { tokens: 5 }, reserved: { tokens: 0 } }]);
+  });
+
+  it('spends what was used when that was more than was reserved, and refuses the next', async () => {
+    const limit = budget({ tokens: 100, outputTokens: 10 });
+    const llm = transport({ providers: [simulated({ words: 150 })], useEach: [limit] });
+    await kept(llm.complete({ prompt: 'Hello' }));
+    expect(limit.state()).toMatchObject([{ spent: { tokens: 151 }, reserved: { tokens: 0 } }]);
+    expect((await broken(llm.complete(ask))).message).toContain('with 0 left');
   });
 
   it('counts what fails, and every attempt of a call', async () => {
@@ -156,6 +244,18 @@ describe('budget', () => {
       { key: '', spent: { dollars: 0, tokens: used }, reserved: { dollars: 0, tokens: 0 } },
     ]);
     expect(used).toBeGreaterThan(11);
+  });
+
+  it('spends all that was reserved where the price is not known any more', async () => {
+    const limit = budget({ dollars: 1_000 });
+    let calls = 0;
+    const priceOf = () => {
+      calls += 1;
+      return calls > 2 ? undefined : 30;
+    };
+    const llm = transport({ providers: [simulated({ words: 4 })], useEach: [limit], priceOf });
+    await kept(llm.complete(ask));
+    expect([limit.state()[0]?.spent.dollars, llm.usage().unpriced]).toEqual([30, 1]);
   });
 
   it('asks a provider whose price is known, when the budget is in dollars', async () => {
@@ -190,6 +290,8 @@ describe('budget', () => {
     ['budget.everyMs', { tokens: 1, everyMs: 0 }],
     ['budget.outputTokens', { tokens: 1, outputTokens: Number.NaN }],
     ['budget.marginRatio', { tokens: 1, marginRatio: -1 }],
+    ['budget.marginRatio', { tokens: 1, marginRatio: Number.POSITIVE_INFINITY }],
+    ['budget.outputTokens', { tokens: 1, outputTokens: Number.POSITIVE_INFINITY }],
     ['budget.by', { tokens: 1, by: 'tenant' }],
   ])('refuses options that are wrong: %s', (path, options) => {
     expect(() => budget(options as never)).toThrow(expect.objectContaining({ path }));
@@ -253,13 +355,35 @@ describe('500 calls at once against a budget', () => {
     expect(billed).toBeLessThanOrEqual(most.tokens);
   });
 
+  it('never exceed those of their tenants, in any period, nor leave anything reserved', async () => {
+    const random = randomFrom(4);
+    const limit = budget({ tokens: 900, by: tenant, everyMs: 150 });
+    const script = () => faults[Math.floor(random() * faults.length)];
+    const a = simulated({ name: 'a', words: 30, firstTokenMs: 20, tokenMs: 5, script });
+    const resume = { mode: 'restart' } as const;
+    const llm = transport({ providers: [a], useEach: [limit], rateLimit: false, resume });
+    const seen = new Set<string>();
+    llm.on('*', () => {
+      for (const { key, spent, reserved } of limit.state()) {
+        seen.add(key);
+        expect(spent.tokens + reserved.tokens).toBeLessThanOrEqual(900);
+      }
+    });
+    const calls = Array.from({ length: 500 }, (_, index) => one(llm, random, [tenant.of(`tenant ${index % 7}`)]));
+    const codes = new Set((await allSettled(calls)).map(({ code }) => code));
+    await flush();
+    expect([...codes]).toEqual(expect.arrayContaining(['ok', 'budget_exceeded', 'cancelled']));
+    expect(seen.size).toBe(7);
+    expect(limit.state().filter(({ reserved }) => reserved.tokens > 0)).toEqual([]);
+  });
+
   /** A call of one of many kinds: whole or streamed, left, cancelled, or out of time. */
-  async function one(llm: Transport, random: () => number): Promise<void> {
+  async function one(llm: Transport, random: () => number, values: readonly ContextEntry[] = []): Promise<void> {
     const [stream, kind] = [random() < 0.5, random()];
     const request = { prompt: 'Tell me about budgets', maxOutputTokens: 40 };
     const controller = new AbortController();
     if (kind < 0.15) setTimeout(() => controller.abort(), kind * 1_000);
-    const options = { signal: controller.signal, ...(kind > 0.9 && { timeoutMs: 100 }) };
+    const options = { values, signal: controller.signal, ...(kind > 0.9 && { timeoutMs: 100 }) };
     if (!stream) return void (await llm.complete(request, options));
     const answer = await llm.complete({ ...request, stream: true }, options);
     if (kind > 0.4 && kind < 0.5) for await (const _ of answer) return;
