@@ -1,6 +1,6 @@
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { finishOf, isSettled, modelOf, readResponse, responseUsage } from './openai-responses-answer.ts';
-import { hasOther, type ItemReader, type SdkDialect } from './sdk-items.ts';
+import { hasOther, type ItemReader, type SdkDialect, textIn } from './sdk-items.ts';
 
 const known = ['message', 'reasoning', 'function_call'];
 
@@ -30,8 +30,9 @@ function readItem(): ItemReader {
         return { refused: delta !== '' };
       case 'response.output_item.added': {
         const { type } = fieldsOf(event.item);
-        tools ||= type === 'function_call';
-        return { other: type === 'function_call' };
+        tools ||= type === 'function_call' || type === 'custom_tool_call';
+        // Searching, running code, drawing: the provider is at work, and what it does is part of the answer.
+        return { other: type !== 'message' && type !== 'reasoning' };
       }
       case 'response.completed':
       case 'response.incomplete':
@@ -40,13 +41,23 @@ function readItem(): ItemReader {
         const finish = finishOf(response, failures, partial());
         return {
           finish: finish === 'stop' && tools ? 'tool_calls' : finish,
-          other: hasOther(response.output, ['message', 'reasoning']),
+          other: hasOther(response.output, ['message', 'reasoning']) || saysIn(response.output),
           usage: responseUsage(response.usage),
           model: modelOf(response, ''),
         };
       }
       default:
-        return {};
+        return { other: atWork.test(String(event.type)) };
     }
   };
+}
+
+const atWork = /^response\.\w+_call(?:_\w+)?\./;
+
+/** A message with a text, of which nothing may have come before. */
+function saysIn(output: unknown): boolean {
+  if (!Array.isArray(output)) return false;
+  return output
+    .map(fieldsOf)
+    .some(({ type, content }) => type === 'message' && textIn(content, 'output_text', 'text') !== '');
 }
