@@ -331,6 +331,17 @@ describe('what is no model call', () => {
     await server.close();
   });
 
+  it.each<[string, string, RequestInit]>([
+    ['an address with a password', 'http://me:secret-canary@127.0.0.1/v1/models', {}],
+    ['a GET with a body', 'http://127.0.0.1/v1/models', { body: '{}' }],
+    ['a path alone', '/v1/models', {}],
+  ])('and is no request at all, is for fetch itself to refuse: %s', async (_, address, init) => {
+    const plain = await fetch(address, init).catch((error) => error);
+    const ours = await fetchWith()(address, init).catch((error) => error);
+    expect(ours).toBeInstanceOf(TypeError);
+    expect([ours.message, ours.cause?.message]).toEqual([plain.message, plain.cause?.message]);
+  });
+
   it('can be aborted while its body comes', async () => {
     const server = await answering((response) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n'),

@@ -30,8 +30,9 @@ export async function readIncoming(input: Input, init: RequestInit = {}): Promis
   // What is wrong with it is for `fetch` itself to say.
   if (!URL.canParse(address)) return undefined;
   const url = new URL(address);
-  if (!/^https?:$/.test(url.protocol)) return undefined;
+  if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return undefined;
   const method = (givenMethod ?? request?.method ?? 'GET').toUpperCase();
+  if (/^(?:GET|HEAD)$/.test(method) && givenBody !== undefined && givenBody !== null) return undefined;
   const headers = new Headers(given ?? request?.headers);
   const body = givenBody === undefined || givenBody === null ? await bodyOf(request, headers) : replayable(givenBody);
   if (body === onlyOnce) return undefined;
