@@ -3,6 +3,7 @@ import { GoogleGenAI } from '@google/genai';
 import { ChatOpenAI } from '@langchain/openai';
 import { Mistral } from '@mistralai/mistralai';
 import { HTTPClient } from '@mistralai/mistralai/lib/http.js';
+import { OpenRouter, HTTPClient as OpenRouterHTTPClient } from '@openrouter/sdk';
 import { generateText } from 'ai';
 import { CohereClientV2 } from 'cohere-ai';
 import Groq from 'groq-sdk';
@@ -30,6 +31,11 @@ const azure = new AzureOpenAI({
 const groq = new Groq({ apiKey, fetch, maxRetries: 0 });
 const together = new Together({ apiKey, fetch, maxRetries: 0 });
 const cohere = new CohereClientV2({ token: apiKey, fetch, maxRetries: 0 });
+const openrouter = new OpenRouter({
+  apiKey,
+  httpClient: new OpenRouterHTTPClient({ fetcher: fetch }),
+  retryConfig: { strategy: 'none' },
+});
 const langChain = new ChatOpenAI({ model: 'gpt-5.5', apiKey, configuration: { baseURL, fetch }, maxRetries: 0 });
 
 // Who has none.
@@ -43,5 +49,5 @@ const { text } = await generateText({ model: anthropic('claude-sonnet-5'), promp
 console.log(text);
 // #endregion
 
-console.log([azure, groq, together, cohere, langChain, google, ollama, mistral].length, 'more clients');
+console.log([azure, groq, together, cohere, openrouter, langChain, google, ollama, mistral].length, 'more clients');
 await fetch.transport.close();
