@@ -44,6 +44,7 @@ import { rateLimit } from './middleware/rate-limit.ts';
 import { mayRestart, resume } from './middleware/resume.ts';
 import { retry } from './middleware/retry.ts';
 import { timeout } from './middleware/timeout.ts';
+import { join } from './middleware/transaction/join.ts';
 import { transaction } from './middleware/transaction.ts';
 import { validate } from './middleware/validate.ts';
 import { priority } from './routing/priority.ts';
@@ -109,9 +110,11 @@ export class Pipeline implements Transport {
     // Once per call. The order, from the outside in, and the reason for each place:
     const callLayers: Middleware[] = [
       // Outermost: everything below is correlated, and every error carries the ledger.
-      transaction(),
+      transaction(options.transaction),
       // Above retries and waiting lines, because waiting counts.
       deadline(),
+      // Below the deadlines, of which each call has its own; above all that is done once for those that share an answer.
+      ...(options.transaction === false ? [] : [join()]),
       // Yours sees a call once, however many attempts it takes.
       ...(options.use ?? []).map(guarded),
       // Again, for a deadline that one of yours has brought forward.
@@ -197,6 +200,7 @@ export class Pipeline implements Transport {
       priority: options.priority ?? 'default',
       startedAt: now(),
       attempts: [],
+      isNamed: options.transactionId !== undefined,
       events: this.#events,
       accounts: this.#accounts,
       lastAttempt: 0,
@@ -208,8 +212,8 @@ export class Pipeline implements Transport {
         options.resume === undefined ? options.values : [...(options.values ?? []), resumeChoice.of(options.resume)],
     });
     const key = Symbol(transactionId);
-    // A call waits while none of its attempts is under way.
-    const waiting = (): boolean => call.attempts.every(({ outcome }) => outcome !== undefined);
+    // A call waits while none of its attempts is under way, nor of those whose answer it shares.
+    const waiting = (): boolean => (call.source ?? call).attempts.every(({ outcome }) => outcome !== undefined);
     this.#calls.set(key, { waiting, abort: fork.abort });
     const end = (): void => {
       fork.release();

@@ -1,4 +1,4 @@
-import { firstWait, readerSees } from './core/context.ts';
+import { asked, firstWait, readerSees } from './core/context.ts';
 import type { TransportError } from './core/errors.ts';
 import { checkCallOptions, checkNamedCalls, checkWrapOptions } from './core/options.ts';
 import type { Pump } from './core/pump.ts';
@@ -59,6 +59,7 @@ export function wrap<I, T>(
       errand.of(job),
       firstWait.of(streams ? 'stream' : 'unary'),
       readerSees.of('items'),
+      asked.of({ what: input, joined: (first) => follow(job, first.get(errand)) }),
     ];
     const reply = readable((await transport.open(request, { ...callOptions, values })).reply);
     if (job.streams.has(reply.provider)) return new Items(reply.chunks);
@@ -70,6 +71,13 @@ export function wrap<I, T>(
     return outcome.completion.raw;
   };
   return Object.assign(wrapped, { transport }) as unknown as Wrapped<I, T>;
+}
+
+/** Of a call that shares another's answer: what kind of result that is. */
+function follow(job: Errand, first: Errand | undefined): void {
+  if (first === undefined) return;
+  job.streams = first.streams;
+  job.around = first.around;
 }
 
 /** The first result among chunks, of which the rest is read while nobody waits for it: how they end is for the transport to know. */

@@ -31,9 +31,9 @@ export interface NamedCall<I, T> {
 export interface Errand {
   readonly input: unknown;
   /** The functions whose last result was a stream: two of them may have the call in hand at once. */
-  readonly streams: Set<string>;
+  streams: Set<string>;
   /** Those whose last result was an object around a stream: it is handed out while that goes on. */
-  readonly around: Set<string>;
+  around: Set<string>;
 }
 
 /** Where the errand travels. */

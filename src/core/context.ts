@@ -23,7 +23,8 @@ export interface Call {
   readonly priority: Priority;
   /** On the clock of `now()`. */
   readonly startedAt: number;
-  readonly attempts: Attempt[];
+  /** Its ledger. Of calls that share an answer one has the ledger of it, the others' is empty. */
+  attempts: Attempt[];
   readonly events: Events;
   /** Where its attempts are summed up, and priced. */
   readonly accounts?: Accounts;
@@ -31,6 +32,19 @@ export interface Call {
   lastAttempt: number;
   /** Its end was told: what is still heard of its attempts is told without its id. */
   over?: boolean;
+  /** Its id is the caller's: another call may have the same. */
+  readonly isNamed?: boolean;
+  /** Epoch milliseconds, for contexts that have no deadline of their own: it moves when others join. */
+  deadline?: number;
+  /** The call that its answer comes from, which it shares with others. */
+  source?: Call;
+}
+
+/** What is asked, where the request does not say it all: of a wrapped function, or a fetch. */
+export interface Asked {
+  readonly what: unknown;
+  /** It has joined a call: that one's context. */
+  joined?(first: Context): void;
 }
 
 /** Told what happens at the endpoint while an attempt runs. Layers that account for time listen here, and touch no chunk. */
@@ -76,6 +90,8 @@ export const readerSees = contextKey<'chunks' | 'text' | 'items'>('readerSees', 
 export const isResumable = contextKey('isResumable', false);
 /** Where an adapter's `received()` goes: the attempt's endpoint. */
 export const receiver = contextKey<((facts: HeardFacts) => void) | undefined>('receiver', undefined);
+/** What is asked beside the request. `false`: the id is a name, and the call is joined by none. */
+export const asked = contextKey<Asked | false | undefined>('asked', undefined);
 const attemptNumber = contextKey('attempt', 0);
 const currentCall = contextKey<Call | undefined>('call', undefined);
 
@@ -86,13 +102,14 @@ interface Values {
 
 class CallContext implements Context {
   readonly signal: AbortSignal;
-  readonly deadline: number;
+  /** `undefined`: the call's. */
+  readonly #deadline: number | undefined;
   readonly #call: Call;
   readonly #values: Values | undefined;
 
-  constructor(call: Call, signal: AbortSignal, deadline: number, values: Values | undefined) {
+  constructor(call: Call, signal: AbortSignal, deadline: number | undefined, values: Values | undefined) {
     this.signal = signal;
-    this.deadline = deadline;
+    this.#deadline = deadline;
     this.#call = call;
     this.#values = values;
   }
@@ -100,6 +117,15 @@ class CallContext implements Context {
   /** At hand in a context of ours; in one that is put around it, by the key. */
   static callOf(context: Context): Call | undefined {
     return #call in context ? context.#call : context.get(currentCall);
+  }
+
+  /** The same values, in a context of another call. Of a context that is put around one of ours they are not at hand. */
+  static inCall(context: Context, call: Call, signal: AbortSignal): Context | undefined {
+    return #call in context ? new CallContext(call, signal, undefined, context.#values) : undefined;
+  }
+
+  get deadline(): number {
+    return this.#deadline ?? this.#call.deadline ?? Number.POSITIVE_INFINITY;
   }
 
   get transactionId(): string {
@@ -128,11 +154,11 @@ class CallContext implements Context {
   with(...entries: readonly ContextEntry[]): Context {
     let values = this.#values;
     for (const entry of entries) values = { entry, rest: values };
-    return new CallContext(this.#call, this.signal, this.deadline, values);
+    return new CallContext(this.#call, this.signal, this.#deadline, values);
   }
 
   fork(change: { readonly signal?: AbortSignal; readonly deadline?: number }): Context {
-    return new CallContext(this.#call, change.signal ?? this.signal, change.deadline ?? this.deadline, this.#values);
+    return new CallContext(this.#call, change.signal ?? this.signal, change.deadline ?? this.#deadline, this.#values);
   }
 
   publish(event: PlainEvent): void {
@@ -150,9 +176,14 @@ export function createContext(
   call: Call,
   options: { readonly signal: AbortSignal; readonly deadline?: number; readonly values?: readonly ContextEntry[] },
 ): Context {
-  const { signal, deadline = Number.POSITIVE_INFINITY, values = [] } = options;
+  const { signal, deadline, values = [] } = options;
   const context = new CallContext(call, signal, deadline, undefined);
   return values.length === 0 ? context : context.with(...values);
+}
+
+/** A context of another call, with the values of this one and no deadline but the call's. `undefined` for a context that is not ours. */
+export function contextIn(call: Call, context: Context, signal: AbortSignal): Context | undefined {
+  return CallContext.inCall(context, call, signal);
 }
 
 /** What the call's attempts share. */

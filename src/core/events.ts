@@ -19,7 +19,10 @@ interface Stamp {
 export type TransportEvent = Stamp &
   (
     | {
-        /** A call begins, before anything is done for it. Not for a request that is malformed, and not once the transport is closed. */
+        /**
+         * A call begins, before anything is done for it. Not for a request that is malformed, not for one that joins another, and not
+         * once the transport is closed.
+         */
         readonly type: 'call:start';
         /** Whether a stream was asked for. */
         readonly stream: boolean;
@@ -27,7 +30,7 @@ export type TransportEvent = Stamp &
         readonly metadata: CompletionRequest['metadata'];
       }
     | {
-        /** A call is over: its answer was read to the end, or it failed. Once a call, and its last event. */
+        /** A call is over: its answer was read to the end, or it failed. Once a call, and its last event; once for all that share an answer. */
         readonly type: 'call:end';
         /** `ok`, or the code of the error. */
         readonly outcome: 'ok' | ErrorCode;
@@ -35,6 +38,36 @@ export type TransportEvent = Stamp &
         readonly durationMs: number;
         /** The ledger: every attempt that was sent. */
         readonly attempts: readonly Attempt[];
+      }
+    | {
+        /** A call has the id of one that is under way, and joins it: it is given the same answer. It has no `call:start`. */
+        readonly type: 'call:join';
+        /** Whether a stream was asked for. */
+        readonly stream: boolean;
+        /** The request's `metadata`. */
+        readonly metadata: CompletionRequest['metadata'];
+      }
+    | {
+        /** Of calls that share an answer one is over. Behind that of the last one comes their `call:end`. */
+        readonly type: 'call:leave';
+        /** `ok`, or the code of its error. */
+        readonly outcome: 'ok' | ErrorCode;
+        /** Milliseconds since its `complete()` was called. */
+        readonly durationMs: number;
+      }
+    | {
+        /** A call is answered with what was kept of an earlier one with its id: nothing is sent. */
+        readonly type: 'call:replay';
+        /** Who had answered. */
+        readonly provider: string;
+      }
+    | {
+        /** The store of answers was of no use to a call, which goes without it. */
+        readonly type: 'transaction:store';
+        /** What was wanted of it. */
+        readonly operation: 'get' | 'set';
+        /** `timeout`: it takes too long. `error`: it threw. `unreadable`: what it has kept is no answer. */
+        readonly problem: 'timeout' | 'error' | 'unreadable';
       }
     | {
         /** The router has looked for a provider, for a first attempt or a later one. */

@@ -74,6 +74,11 @@ const resume = layer({
   maxResumes: optional(count),
 });
 
+const store = z.object(
+  { get: fn('a function'), set: fn('a function'), delete: fn('a function') },
+  { error: 'expected a store with get, set and delete, such as a Keyv' },
+);
+
 const layers = {
   route: optional(fn('a strategy, as priority() makes')),
   retry: layer({
@@ -84,6 +89,14 @@ const layers = {
   hedge: layer({ afterMs: optional(milliseconds) }),
   validate: layer({ maxReasks: optional(count) }),
   resume,
+  transaction: layer({
+    replayMs: optional(amount),
+    maxEntries: optional(count),
+    maxCharacters: optional(count),
+    store: optional(store),
+    storeTimeoutMs: optional(milliseconds),
+    by: optional(z.object({ id: z.symbol() }, { error: "expected a key, as contextKey('tenant', 'anonymous') makes" })),
+  }),
   timeout: layer({
     firstContentMs: optional(milliseconds),
     idleMs: optional(milliseconds),

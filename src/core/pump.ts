@@ -41,6 +41,11 @@ export interface CallingSource extends AsyncIterator<Chunk> {
   nextInto(came: (chunk: Chunk | undefined) => void, broke: (error: unknown) => void): void;
 }
 
+/** Who has to know whether only the text of what it gives is read. */
+export interface TextReader {
+  readAsText(isTextOnly: () => boolean): void;
+}
+
 /** Who waits for the next chunk, and is called in the turn in which it comes. */
 interface Waiting {
   readonly came: (chunk: Chunk | undefined) => void;
@@ -73,7 +78,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #isAnswered = false;
   #end: { readonly error: TransportError | undefined } | undefined;
   #thrown = false;
-  #isTextOnly = false;
+  #readsText: () => boolean = () => false;
   #taken = false;
   #discarding = false;
 
@@ -97,13 +102,13 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   /** Its reader is handed text alone, and cannot be told that it is to drop some. */
   get isTextOnly(): boolean {
-    return this.#isTextOnly;
+    return this.#readsText();
   }
 
-  set isTextOnly(on: boolean) {
-    this.#isTextOnly = on;
-    // Whoever would begin again may stand further down.
-    if ('isTextOnly' in this.#source) this.#source.isTextOnly = on;
+  /** Says whether the reader is handed text alone, for who would begin again here or further down. */
+  readAsText(isTextOnly: () => boolean): void {
+    this.#readsText = isTextOnly;
+    if ('readAsText' in this.#source) (this.#source as TextReader).readAsText(isTextOnly);
   }
 
   /** The text that had been read of the answer before it last began again. */
@@ -381,7 +386,8 @@ function isEmpty(chunk: Chunk): boolean {
   return (chunk.type === 'text' || chunk.type === 'reasoning') && chunk.text === '';
 }
 
-function sizeOf(chunk: Chunk): number {
+/** What a chunk counts for, in characters. */
+export function sizeOf(chunk: Chunk): number {
   if (chunk.type === 'text' || chunk.type === 'reasoning') return chunk.text.length;
   return (chunk as RawChunk).size ?? rawSize;
 }

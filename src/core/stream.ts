@@ -35,7 +35,7 @@ class AnswerStream<T> implements CompletionStream<T> {
     return {
       [Symbol.asyncIterator]: () => {
         const chunks = this.#take();
-        chunks.isTextOnly = true;
+        chunks.readAsText(() => true);
         return new TextIterator(chunks);
       },
     };

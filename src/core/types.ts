@@ -160,7 +160,7 @@ export interface Completion<T = unknown> {
   readonly model: string;
   /** The call's id. */
   readonly transactionId: string;
-  /** The ledger: every attempt that was sent. */
+  /** The ledger: every attempt that was sent. Empty when the answer is another call's, with the same id: that one has it. */
   readonly attempts: readonly Attempt[];
   /** US dollars over all attempts; `undefined` when a price is not known. */
   readonly cost: number | undefined;
@@ -464,12 +464,39 @@ export interface TransportOptions {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /** Keeps the providers' `limits`, and a line of those who wait. `false`: no limits, no line. */
   readonly rateLimit?: RateLimitOptions | false;
+  /** Gives calls with one `transactionId` one answer. `false`: each is sent, whatever its id. */
+  readonly transaction?: TransactionOptions | false;
   /** Knows the prices of models whose `traits.price` is not given, from whatever list you keep. */
   readonly priceOf?: PriceOf;
   /** Yours, once per call. */
   readonly use?: readonly Middleware[];
   /** Yours, once per attempt at a provider. */
   readonly useEach?: readonly Middleware[];
+}
+
+/** Where answers are kept, as text: a `Map` that may be slow. Any `Keyv` is one. */
+export interface TransactionStore {
+  /** What is kept under the key; `undefined` when nothing is. */
+  get(key: string): unknown;
+  /** Keeps a value for so many milliseconds. */
+  set(key: string, value: string, ttlMs: number): unknown;
+  /** Forgets it: what was kept cannot be read. */
+  delete(key: string): unknown;
+}
+
+export interface TransactionOptions {
+  /** Milliseconds for which an answer is kept for calls with its id. 0: only calls under way are joined. @default 300_000 */
+  readonly replayMs?: number;
+  /** Answers that are kept in process; the one that was not asked for the longest goes first. @default 1_000 */
+  readonly maxEntries?: number;
+  /** Characters of answers that are kept in process. @default 16_777_216 */
+  readonly maxCharacters?: number;
+  /** Where answers are kept instead, so that another process, or this one after a restart, can replay them: `new Keyv(…)`. @default in process */
+  readonly store?: TransactionStore;
+  /** Milliseconds that a call waits for the store; then it goes without. @default 1_000 */
+  readonly storeTimeoutMs?: number;
+  /** Ids are told apart by the value of this key: one tenant's id never meets another's. Without one, all calls share their ids. */
+  readonly by?: ContextKey<string>;
 }
 
 export interface RetryOptions {
@@ -549,7 +576,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds for the whole call, waiting and retries included; a stream must be read to its end by then. @default Infinity */
   readonly timeoutMs?: number;
-  /** The call's id in events, errors, the ledger, and at providers that take one. @default a random UUID */
+  /**
+   * The call's id in events, errors, the ledger, and at providers that take one. A call with the id of another that is under way, or was
+   * answered a short while ago, is given that one's answer. @default a random UUID
+   */
   readonly transactionId?: string;
   /** Who leaves a waiting line first. @default 'default' */
   readonly priority?: Priority;

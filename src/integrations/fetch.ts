@@ -1,4 +1,4 @@
-import { firstWait, readerSees } from '../core/context.ts';
+import { asked as asks, firstWait, readerSees } from '../core/context.ts';
 import { OptionsError, TransportError } from '../core/errors.ts';
 import { checkTransportOptions } from '../core/options.ts';
 import type { Pump } from '../core/pump.ts';
@@ -86,7 +86,8 @@ async function perform(transport: Pick<Transport, 'complete'>, { request }: Aske
   const { route, signal, headers } = job.incoming;
   const streams = route?.streams === true;
   const options: CallOptions = {
-    values: [errand.of(job), firstWait.of(streams ? 'stream' : 'unary'), readerSees.of('items')],
+    // Its id is a name: many a client has one for all that it asks.
+    values: [errand.of(job), firstWait.of(streams ? 'stream' : 'unary'), readerSees.of('items'), asks.of(false)],
     ...(signal !== undefined && { signal }),
     // What the client calls it is what it is called in events.
     ...(headers.get('x-client-request-id') && { transactionId: headers.get('x-client-request-id') as string }),

@@ -47,6 +47,10 @@ declare const provider: Provider;
 interface Fields {
   'call:start': { stream: boolean; metadata: CompletionRequest['metadata'] };
   'call:end': { outcome: 'ok' | ErrorCode; durationMs: number; attempts: readonly Attempt[] };
+  'call:join': { stream: boolean; metadata: CompletionRequest['metadata'] };
+  'call:leave': { outcome: 'ok' | ErrorCode; durationMs: number };
+  'call:replay': { provider: string };
+  'transaction:store': { operation: 'get' | 'set'; problem: 'timeout' | 'error' | 'unreadable' };
   route: { chosen: string | undefined; strategy: string };
   'attempt:start': { ledger: Attempt };
   'attempt:answer': { ledger: Attempt };

@@ -1,5 +1,5 @@
 import { failed, type TransportError } from '../../core/errors.ts';
-import { Pump } from '../../core/pump.ts';
+import { Pump, type TextReader } from '../../core/pump.ts';
 import { readable } from '../../core/reply.ts';
 import { abandoned, type Fork, forkSignal } from '../../core/signals.ts';
 import type { Chunk, Context, Outcome, Reply } from '../../core/types.ts';
@@ -18,7 +18,7 @@ export interface JudgedPlan {
  * A stream whose end is held back until its answer has been judged. One that does not fit ends in an error; or, where its reader can be
  * told, in a chunk `restart`, and the answer that was asked for again comes from its beginning.
  */
-export class JudgedStream implements Reply, AsyncIterator<Chunk> {
+export class JudgedStream implements Reply, AsyncIterator<Chunk>, TextReader {
   readonly provider: string;
   /** What the reader is given. */
   readonly reply: Reply;
@@ -50,13 +50,9 @@ export class JudgedStream implements Reply, AsyncIterator<Chunk> {
     return this.#verdict.then((verdict) => (verdict.ok ? verdict : { ok: false, error: verdict.error }));
   }
 
-  /** Of the reader, for whoever would begin again below. */
-  get isTextOnly(): boolean {
-    return this.#chunks instanceof Pump && this.#chunks.isTextOnly;
-  }
-
-  set isTextOnly(on: boolean) {
-    if (this.#chunks instanceof Pump) this.#chunks.isTextOnly = on;
+  /** For whoever would begin again below. */
+  readAsText(isTextOnly: () => boolean): void {
+    if (this.#chunks instanceof Pump) this.#chunks.readAsText(isTextOnly);
   }
 
   async next(): Promise<IteratorResult<Chunk>> {
