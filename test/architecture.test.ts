@@ -192,6 +192,8 @@ describe('every file', () => {
   const long: Readonly<Record<string, number>> = {
     // The contract, in one place: types only, most of it comments.
     'core/types.ts': 620,
+    // Every event that there is, with its fields.
+    'core/events.ts': 280,
     // Half of it is the table.
     'core/errors.ts': 360,
     // The options' shapes.

@@ -3,6 +3,7 @@ import { jsonSchemaOf, messagesOf } from '../core/request.ts';
 import type { CompletionRequest, Context, SchemaOption } from '../core/types.ts';
 import { originalFormats } from './ai-sdk-carried.ts';
 import { promptOf, toolFor } from './ai-sdk-prompt.ts';
+import { attemptId } from './headers.ts';
 import { strictSchema } from './strict-schema.ts';
 
 /** The key of what is passed through untouched: `request.providerOptions`. */
@@ -16,12 +17,13 @@ export const aiSdkKind = 'ai-sdk';
  */
 export function callOptions(
   request: CompletionRequest,
-  { transactionId }: Pick<Context, 'transactionId'>,
+  context: Pick<Context, 'transactionId' | 'attempt'>,
   signal: AbortSignal,
 ): LanguageModelV4CallOptions {
   const passed = (request.providerOptions?.[aiSdkKind] ?? {}) as Partial<LanguageModelV4CallOptions>;
   const tools = [...(request.tools ?? []).map(toolFor), ...(passed.tools ?? [])];
   const { maxOutputTokens, temperature, topP, seed, stopSequences, reasoning } = request;
+  const id = attemptId(context);
   return {
     prompt: promptOf(messagesOf(request)),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
@@ -34,7 +36,7 @@ export function callOptions(
     ...(tools.length > 0 && request.toolChoice !== undefined && { toolChoice: choiceFor(request.toolChoice) }),
     ...passed,
     ...(tools.length > 0 && { tools }),
-    headers: { 'x-client-request-id': transactionId, ...passed.headers },
+    headers: { ...(id !== undefined && { 'x-client-request-id': id }), ...passed.headers },
     abortSignal: signal,
   };
 }

@@ -10,6 +10,7 @@ import { ByteReader } from './bytes.ts';
 import { answerOf } from './classify-thrown.ts';
 import { readErrorBody } from './error-body.ts';
 import { type Failures, failuresOf, heard } from './failures.ts';
+import { attemptId } from './headers.ts';
 
 /** A Messages server behind an SDK client, and what is remembered of it. */
 export interface MessagesEndpoint {
@@ -60,7 +61,7 @@ export async function openMessage(
     let response: Response;
     try {
       if (signal.aborted) throw reasonOf(signal);
-      response = await send(client, sent, { stream, signal, transactionId: context.transactionId });
+      response = await send(client, sent, { stream, signal, context });
     } catch (error) {
       if (signal.aborted) throw reasonOf(signal);
       const { headers } = answerOf(error);
@@ -119,16 +120,16 @@ export async function readWholeMessage(
 interface Sending {
   readonly stream: boolean;
   readonly signal: AbortSignal;
-  readonly transactionId: string;
+  readonly context: Context;
 }
 
 /** `stream` last: whether an answer is streamed is the transport's to say, not `providerOptions`'. */
 function send(client: AnthropicClient, { body, betas }: MessagesRequest, sending: Sending): Promise<Response> {
-  const { stream, signal, transactionId } = sending;
+  const { stream, signal, context } = sending;
+  const id = attemptId(context);
   const timeout = stream ? undefined : unstreamedTimeout(client);
   const headers: Record<string, string> = {
-    // An id that cannot be a header is not sent.
-    ...(/^[\x21-\x7e]{1,512}$/.test(transactionId) && { 'X-Client-Request-Id': transactionId }),
+    ...(id !== undefined && { 'X-Client-Request-Id': id }),
     ...(betas.length > 0 && { 'anthropic-beta': betas.join(',') }),
   };
   const options = { signal, maxRetries: 0, headers, ...(timeout !== undefined && { timeout }) };

@@ -1,3 +1,5 @@
+import type { Context } from '../core/types.ts';
+
 /** Headers in any of the forms in which SDKs and runtimes hand them out. */
 export type HeadersLike =
   | Iterable<readonly [string, string]>
@@ -44,6 +46,16 @@ export function requestIdOf(headers: unknown): string | undefined {
     if (typeof id === 'string' && id !== '') return id;
   }
   return undefined;
+}
+
+/**
+ * The id of an attempt, as the header `X-Client-Request-Id`, for providers that log it: the transaction id, from the second attempt on with
+ * its number behind it (`order-7/2`), because it has to be another for each request. Visible ASCII, at most 512 characters: `undefined`
+ * for an id that cannot be a header.
+ */
+export function attemptId({ transactionId, attempt }: Pick<Context, 'transactionId' | 'attempt'>): string | undefined {
+  const id = attempt > 1 ? `${transactionId}/${attempt}` : transactionId;
+  return /^[\x21-\x7e]{1,512}$/.test(id) ? id : undefined;
 }
 
 /** The moment (epoch ms) at which the provider says it answered, else `now`: distances to its own moments are free of clock skew. */

@@ -57,7 +57,7 @@ export async function openChat(
     const withUsage = stream && endpoint.state.usageInStream;
     let response: Response;
     try {
-      response = await send(endpoint.client, wireBody(body, stream, withUsage), context.transactionId, signal);
+      response = await send(endpoint.client, wireBody(body, stream, withUsage), context, signal);
     } catch (error) {
       if (signal.aborted) throw reasonOf(signal);
       const { headers } = answerOf(error);
@@ -110,9 +110,9 @@ export async function readWhole(
   return readChatAnswer(parseAnswer(text, failures), endpoint.model, failures);
 }
 
-function send(client: OpenAIClient, body: ChatBody, transactionId: string, signal: AbortSignal): Promise<Response> {
+function send(client: OpenAIClient, body: ChatBody, context: Context, signal: AbortSignal): Promise<Response> {
   const { completions } = client.chat;
-  const options = { signal, maxRetries: 0, headers: idHeader(transactionId) };
+  const options = { signal, maxRetries: 0, headers: idHeader(context) };
   return completions.create(body as never, options as never).asResponse();
 }
 

@@ -1,4 +1,5 @@
-import { headerMap } from './headers.ts';
+import type { Context } from '../core/types.ts';
+import { attemptId, headerMap } from './headers.ts';
 import { fieldsOf } from './openai-chat-parts.ts';
 
 /** What is used of the official SDK's client: an `OpenAI`, an `AzureOpenAI`, or one that is made the same way. */
@@ -36,9 +37,10 @@ export function isOpenAIResponsesClient(value: unknown): value is OpenAIResponse
   return typeof client.baseURL === 'string' && has('create') && has('retrieve') && has('cancel');
 }
 
-/** The transaction id as a header. OpenAI logs it (ASCII, at most 512 characters); an id that cannot be a header is not sent. */
-export function idHeader(transactionId: string): Record<string, string> {
-  return /^[\x21-\x7e]{1,512}$/.test(transactionId) ? { 'X-Client-Request-Id': transactionId } : {};
+/** The attempt's id as a header; none for an id that cannot be one. */
+export function idHeader(context: Pick<Context, 'transactionId' | 'attempt'>): Record<string, string> {
+  const id = attemptId(context);
+  return id === undefined ? {} : { 'X-Client-Request-Id': id };
 }
 
 /** The host of an address, with its port; the address itself when it is none. */

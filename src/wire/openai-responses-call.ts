@@ -66,7 +66,7 @@ export async function openResponse(call: ResponsesCall, stream: boolean): Promis
   let { sealed } = state;
   for (;;) {
     const body = responsesBody(request, { model, background, thoughts, sealed });
-    const options = { signal, maxRetries: 0, headers: idHeader(context.transactionId) };
+    const options = { signal, maxRetries: 0, headers: idHeader(context) };
     try {
       const sent = client.responses.create({ ...body, stream } as never, options as never);
       return { ...opened(await sent.asResponse(), call), background: body.background === true };
@@ -90,7 +90,7 @@ export async function openResponse(call: ResponsesCall, stream: boolean): Promis
 export async function retrieveResponse(call: ResponsesCall, id: string, after?: number): Promise<OpenResponse> {
   const { endpoint, context, signal } = call;
   const query = after === undefined ? {} : { stream: true, starting_after: after };
-  const options = { signal, maxRetries: 0, headers: idHeader(context.transactionId) };
+  const options = { signal, maxRetries: 0, headers: idHeader(context) };
   try {
     const sent = endpoint.client.responses.retrieve(id, query as never, options as never);
     return { ...opened(await sent.asResponse(), call), background: true };
@@ -108,7 +108,7 @@ export function cancelResponse({ endpoint, context }: ResponsesCall, id: string)
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), cancelMs);
   timer.unref?.();
-  const options = { signal: controller.signal, maxRetries: 0, headers: idHeader(context.transactionId) };
+  const options = { signal: controller.signal, maxRetries: 0, headers: idHeader(context) };
   endpoint.client.responses
     .cancel(id, options as never)
     .asResponse()

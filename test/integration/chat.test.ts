@@ -113,7 +113,7 @@ describe('The ledger', () => {
     expect(primary.billed.outputTokens).toBeGreaterThan(0);
   });
 
-  it('names the same transaction as the request and the events', async () => {
+  it('names the same transaction as the request and the events, and each attempt by its own name', async () => {
     await using bench = new Bench();
     const primary = await bench.server({ fault: 'http-503' });
     const backup = await bench.server();
@@ -123,8 +123,8 @@ describe('The ledger', () => {
     const completion = await llm.complete({ prompt: 'Hello' }, { transactionId: 'order-7' });
     expect(completion.transactionId).toBe('order-7');
     expect(ids).toEqual(new Set(['order-7']));
-    for (const { headers } of [...primary.requests, ...backup.requests])
-      expect(headers['x-client-request-id']).toBe('order-7');
+    const named = [...primary.requests, ...backup.requests].map(({ headers }) => headers['x-client-request-id']);
+    expect(named).toEqual(['order-7', 'order-7/2']);
   });
 });
 

@@ -7,6 +7,7 @@ import { classify } from '../../wire/classify.ts';
 import type { Route } from '../../wire/dialect.ts';
 import { isError, isRedirect } from '../../wire/error-shape.ts';
 import { type Failures, failuresOf } from '../../wire/failures.ts';
+import { attemptId } from '../../wire/headers.ts';
 import { fieldsOf } from '../../wire/openai-chat-parts.ts';
 import { isUnstreamed } from '../../wire/stream-attempt.ts';
 import { type Errand, errand, WholeAnswer } from './errand.ts';
@@ -116,10 +117,8 @@ async function prepared({ place, job, context, failures, reading }: Attempt): Pr
       throw failures.of('authentication', 'has no key: the function that gives it threw', { cause: failure.cause });
     }
   }
-  const { transactionId } = context;
-  // An id that cannot be a header is not sent.
-  if (!outgoing.headers.has('x-client-request-id') && /^[\x21-\x7e]{1,512}$/.test(transactionId))
-    outgoing.headers.set('x-client-request-id', transactionId);
+  const id = attemptId(context);
+  if (id !== undefined && !outgoing.headers.has('x-client-request-id')) outgoing.headers.set('x-client-request-id', id);
   return outgoing;
 }
 
