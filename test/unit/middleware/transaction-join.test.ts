@@ -120,7 +120,7 @@ describe('calls with one id', () => {
     const after = simulated({ ...slow, fault: 'cut-reset' });
     const other = transport({ providers: [after] });
     const streams = await kept(Promise.all([other.complete(streamed, id), other.complete(streamed, id)]));
-    const whole = watch(other.complete(hello, id));
+    const late = watch(other.complete(hello, id));
     const ends = await kept(Promise.all(streams.map(readAll)));
     await flush();
     expect(after.requests).toHaveLength(1);
@@ -128,7 +128,7 @@ describe('calls with one id', () => {
       expect(error).toMatchObject({ code: 'stream_interrupted', partial: { text }, transactionId: 'order-1' });
       expect(text).not.toBe('');
     }
-    expect(whole.result).toMatchObject({ code: 'stream_interrupted', error: { partial: { text: ends[0]?.text } } });
+    expect(late.result).toMatchObject({ code: 'stream_interrupted', error: { partial: { text: ends[0]?.text } } });
   });
 
   it('are not joined once they have failed', async () => {
