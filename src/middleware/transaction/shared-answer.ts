@@ -32,12 +32,16 @@ export class SharedAnswer {
   /** Its beginning is kept: who comes now can read it. */
   isWhole = true;
 
-  constructor(reply: Reply, kept = mostKept) {
+  /** Told once the last of it has come, before any reader is. */
+  readonly #over: () => void;
+
+  constructor(reply: Reply, over: () => void, kept = mostKept) {
     const { provider, chunks, done } = readable(reply);
     this.provider = provider;
     this.done = done;
     this.#chunks = chunks;
     this.#mostKept = kept;
+    this.#over = over;
     chunks.readAsText(() => !this.#drains && this.#pumps.length > 0 && this.#pumps.every((pump) => pump.isTextOnly));
   }
 
@@ -109,6 +113,7 @@ export class SharedAnswer {
   readonly #broke = (error: unknown): void => {
     this.#isPulling = false;
     this.#end = { error: failed(error) };
+    this.#over();
     this.#serve();
   };
 
@@ -121,6 +126,7 @@ export class SharedAnswer {
   #add(chunk: Chunk): void {
     if (chunk.type === 'restart') this.#beginAgain();
     if (chunk.type === 'raw') this.hasItems = true;
+    if (chunk.type === 'finish') this.#over();
     this.#kept.push(chunk);
     this.#size += sizeOf(chunk);
     while (this.#size > this.#mostKept && this.#head < this.#kept.length - 1) this.#drop();

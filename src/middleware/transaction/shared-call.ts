@@ -123,7 +123,9 @@ export class SharedCall {
       const replays = from.get(asked) === undefined && this.#digest.lasts ? this.#replays : undefined;
       const kept = await replays?.find(this.#id, this.#digest, context);
       const reply = kept === undefined ? await next(request, context) : replyFrom(kept);
-      const answer = new SharedAnswer(reply);
+      const answer = new SharedAnswer(reply, () => {
+        this.#isOver = true;
+      });
       if (signal.aborted) {
         answer.leave();
         throw reasonOf(signal);
@@ -169,6 +171,11 @@ export class SharedCall {
     );
     const { chunks: pump, done } = readable({ provider: answer.provider, chunks, done: own });
     answer.isReadBy(pump);
+    // Before the error is told: with the ledger goes who goes on.
+    pump.mapError((error) => {
+      leave();
+      return error;
+    });
     const stop = onAbort(signal, () => {
       leave(reasonOf(signal));
       pump.stop(reasonOf(signal));

@@ -6,15 +6,16 @@ import type { Chunk } from '../../../src/core/types.ts';
 import { SharedAnswer } from '../../../src/middleware/transaction/shared-answer.ts';
 import { completionOf, finish, flush, foreignReply, Source, text } from '../core/support.ts';
 
+const nobody = (): void => {};
+
 /** An answer that comes as it is told, and is shared. */
 function shared({ kept }: { readonly kept?: number } = {}) {
   const source = new Source();
   const { reply, settle } = foreignReply(source);
-  const answer = new SharedAnswer(reply, kept);
+  const answer = new SharedAnswer(reply, nobody, kept);
   return { answer, source, settle };
 }
 
-const nobody = (): void => {};
 const item = (value: number, size: number): RawChunk => ({ type: 'raw', value, size });
 
 async function rest(chunks: AsyncIterator<Chunk>): Promise<Chunk[]> {
@@ -102,7 +103,7 @@ describe('a shared answer', () => {
 
   it('that is there whole is given as chunks, and as it is', async () => {
     const completion = completionOf({ text: 'Hi' });
-    const answer = new SharedAnswer(replyFrom(completion));
+    const answer = new SharedAnswer(replyFrom(completion), nobody);
     expect((await rest(answer.read(nobody))).map(({ type }) => type)).toEqual(['text', 'finish']);
     expect(await answer.completion()).toEqual({ ...completion, raw: undefined });
   });
@@ -126,7 +127,7 @@ describe('a shared answer', () => {
   it('is text alone for its source only while all who read it read text', async () => {
     const source = new Source();
     const below = readable(foreignReply(source).reply);
-    const answer = new SharedAnswer(below);
+    const answer = new SharedAnswer(below, nobody);
     const pumps = [1, 2].map(
       () =>
         readable({ provider: 'a', chunks: { [Symbol.asyncIterator]: () => answer.read(nobody) }, done: answer.done })
