@@ -12,6 +12,7 @@ import { rateLimitDefaults } from '../src/middleware/rate-limit.ts';
 import { resumeDefaults } from '../src/middleware/resume.ts';
 import { retryDefaults } from '../src/middleware/retry.ts';
 import { timeoutDefaults } from '../src/middleware/timeout.ts';
+import { transactionDefaults } from '../src/middleware/transaction.ts';
 import { validateDefaults } from '../src/middleware/validate.ts';
 import { aiSdk } from '../src/providers/ai-sdk.ts';
 import { anthropic } from '../src/providers/anthropic.ts';
@@ -135,6 +136,7 @@ export const layerDefaults: Readonly<Record<string, Readonly<Record<string, unkn
   ResumeOptions: resumeDefaults,
   BudgetOptions: budgetDefaults,
   ValidateOptions: validateDefaults,
+  TransactionOptions: transactionDefaults,
 };
 
 /** By option, as `RetryOptions.retries`. The time must be fake. */
@@ -155,6 +157,14 @@ export const observed: Readonly<Record<string, () => unknown>> = {
     await llm.complete({ prompt });
     return names[0];
   },
+  'TransactionOptions.store': () =>
+    told('in process', async () => {
+      const provider = simulated();
+      const [one, other] = [createTransport({ providers: [provider] }), createTransport({ providers: [provider] })];
+      for (const llm of [one, one, other]) await llm.complete({ prompt }, { transactionId: 'order-1' });
+      // Once for each transport.
+      return provider.requests.length === 2;
+    }),
   'TransportOptions.hedge': () =>
     told(
       'with two failure domains: on',
