@@ -64,6 +64,8 @@ export type {
   ToolCall,
   ToolChoice,
   Traits,
+  TransactionOptions,
+  TransactionStore,
   Transport,
   TransportOptions,
   Usage,
