@@ -94,7 +94,7 @@ const layers = {
     maxEntries: optional(count),
     maxCharacters: optional(count),
     store: optional(store),
-    storeTimeoutMs: optional(milliseconds),
+    storeTimeoutMs: optional(amount),
     by: optional(z.object({ id: z.symbol() }, { error: "expected a key, as contextKey('tenant', 'anonymous') makes" })),
   }),
   timeout: layer({

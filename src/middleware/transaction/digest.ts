@@ -23,13 +23,21 @@ export function hashOf(...parts: readonly string[]): string {
 export function digestOf(request: CompletionRequest, asked?: { readonly what: unknown }): Digest {
   const { prompt: _, stream: _stream, metadata: _metadata, tools, schema, ...rest } = request;
   const writer = new Writer();
-  const text = writer.written({
-    ...rest,
-    messages: messagesOf(request),
-    ...(tools !== undefined && { tools: tools.map(toolForm) }),
-    ...(schema !== undefined && { schema: schemaForm(schema) }),
-    ...(asked !== undefined && { asked: asked.what }),
-  });
+  const written = (): string =>
+    writer.written({
+      ...rest,
+      messages: messagesOf(request),
+      ...(tools !== undefined && { tools: tools.map(toolForm) }),
+      ...(schema !== undefined && { schema: schemaForm(schema) }),
+      ...(asked !== undefined && { asked: asked.what }),
+    });
+  let text: string;
+  try {
+    text = written();
+  } catch {
+    // Too deep, or with a getter that throws: it is the same when it is the same object.
+    text = writer.mark(typeof asked?.what === 'object' && asked.what !== null ? asked.what : request);
+  }
   return { text: hashOf(text), lasts: writer.lasts };
 }
 
@@ -60,11 +68,21 @@ class Writer {
     if (typeof value === 'number' || typeof value === 'bigint' || value === undefined)
       return `${typeof value} ${value}`;
     if (typeof value === 'symbol') return this.#marked(value.toString());
-    if (typeof value === 'function' || this.#inside.has(value)) return this.#mark(value);
+    if (typeof value === 'function' || this.#inside.has(value)) return this.mark(value);
     this.#inside.add(value);
     const text = this.#object(value);
     this.#inside.delete(value);
     return text;
+  }
+
+  /** For what has no form in words. */
+  mark(value: object): string {
+    let mark = marks.get(value);
+    if (mark === undefined) {
+      mark = randomUUID();
+      marks.set(value, mark);
+    }
+    return this.#marked(mark);
   }
 
   #object(value: object): string {
@@ -76,19 +94,10 @@ class Writer {
     if (value instanceof Date) return `Date ${value.getTime()}`;
     if (value instanceof URL) return `URL ${value.href}`;
     const kind: unknown = Object.getPrototypeOf(value);
-    if (kind !== Object.prototype && kind !== null) return this.#mark(value);
+    if (kind !== Object.prototype && kind !== null) return this.mark(value);
     const fields = Object.entries(value).filter(([, field]) => field !== undefined);
     fields.sort(([a], [b]) => (a < b ? -1 : 1));
     return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${this.written(field)}`).join()}}`;
-  }
-
-  #mark(value: object): string {
-    let mark = marks.get(value);
-    if (mark === undefined) {
-      mark = randomUUID();
-      marks.set(value, mark);
-    }
-    return this.#marked(mark);
   }
 
   #marked(mark: string): string {

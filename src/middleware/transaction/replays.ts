@@ -11,7 +11,8 @@ export class Replays {
   readonly #replayMs: number;
   readonly #timeoutMs: number;
   /** What is being written, which the store does not know yet. */
-  readonly #writing = new Map<string, { readonly json: string; readonly over: Promise<void> }>();
+  readonly #writing = new Map<string, string>();
+  readonly #busy = new Set<Promise<unknown>>();
 
   constructor(store: TransactionStore, replayMs: number, timeoutMs: number) {
     this.#store = store;
@@ -26,13 +27,13 @@ export class Replays {
   async find(id: string, digest: Digest, context: Context): Promise<Completion | undefined> {
     const key = keyOf(id);
     const kept =
-      this.#writing.get(key)?.json ?? (await this.#asked('get', context, () => this.#store.get(key), context.signal));
+      this.#writing.get(key) ?? (await this.#asked('get', context, () => this.#store.get(key), context.signal));
     if (context.signal.aborted) throw reasonOf(context.signal);
     if (kept === undefined || kept === null) return undefined;
     const record = readRecord(kept);
     if (record === undefined) {
       context.publish({ type: 'transaction:store', operation: 'get', problem: 'unreadable' });
-      void this.#asked('set', context, () => this.#store.delete(key));
+      this.#do(() => this.#asked('set', context, () => this.#store.delete(key)));
       return undefined;
     }
     if (record.digest !== digest.text) throw otherRequest();
@@ -45,15 +46,21 @@ export class Replays {
     const json = recorded(digest.text, completion);
     if (json === undefined) return;
     const key = keyOf(id);
-    const over = this.#asked('set', context, () => this.#store.set(key, json, this.#replayMs)).then(() => {
-      if (this.#writing.get(key)?.over === over) this.#writing.delete(key);
+    this.#writing.set(key, json);
+    this.#do(async () => {
+      await this.#asked('set', context, () => this.#store.set(key, json, this.#replayMs));
+      if (this.#writing.get(key) === json) this.#writing.delete(key);
     });
-    this.#writing.set(key, { json, over });
   }
 
   /** Waits for what is being written, as long as a call would. */
   async written(): Promise<void> {
-    await Promise.all([...this.#writing.values()].map(({ over }) => over));
+    await Promise.all(this.#busy);
+  }
+
+  #do(work: () => Promise<unknown>): void {
+    const over = work().finally(() => this.#busy.delete(over));
+    this.#busy.add(over);
   }
 
   /** What the store says; `undefined` when that is an error, or comes too late. */

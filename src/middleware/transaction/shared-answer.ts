@@ -25,7 +25,8 @@ export class SharedAnswer {
   readonly #places = new Set<Place>();
   readonly #pumps: Pump[] = [];
   #isPulling = false;
-  #drains = false;
+  /** How many want it whole. */
+  #drains = 0;
   #end: { readonly error: TransportError | undefined } | undefined;
   /** It has items of a foreign stream, which are in no completion. */
   hasItems = false;
@@ -42,16 +43,25 @@ export class SharedAnswer {
     this.#chunks = chunks;
     this.#mostKept = kept;
     this.#over = over;
-    chunks.readAsText(() => !this.#drains && this.#pumps.length > 0 && this.#pumps.every((pump) => pump.isTextOnly));
+    chunks.readAsText(
+      () => this.#drains === 0 && this.#pumps.length > 0 && this.#pumps.every((pump) => pump.isTextOnly),
+    );
   }
 
-  /** The answer, when all of it is there: whoever wants it so has it read to its end. */
-  async completion(): Promise<Completion> {
-    this.#drains = true;
+  /** The answer, when all of it is there: it is read to its end, until whoever wants it so has `left`. */
+  whole(): { readonly completion: Promise<Completion>; left(): void } {
+    this.#drains += 1;
     this.#pull();
-    const outcome = await this.done;
-    if (outcome.ok) return outcome.completion;
-    throw outcome.error;
+    const completion = this.done.then((outcome) => {
+      if (outcome.ok) return outcome.completion;
+      throw outcome.error;
+    });
+    return {
+      completion,
+      left: () => {
+        this.#drains -= 1;
+      },
+    };
   }
 
   /** The chunks from the beginning, for one reader. `left` is called when it wants no more of them. */
@@ -118,7 +128,7 @@ export class SharedAnswer {
   };
 
   #serve(): void {
-    let waits = this.#drains;
+    let waits = this.#drains > 0;
     for (const place of this.#places) if (place.serve()) waits = true;
     if (waits) this.#pull();
   }

@@ -111,7 +111,12 @@ export class SharedCall {
         'invalid_request',
         'The beginning of the answer with this transactionId is not kept any more',
       );
-    return replyFrom(this.#own(await this.#inTime(answer.completion(), member, context), member));
+    const { completion, left } = answer.whole();
+    try {
+      return replyFrom(this.#own(await this.#inTime(completion, member, context), member));
+    } finally {
+      left();
+    }
   }
 
   async #ask(request: CompletionRequest, from: Context, next: Handler): Promise<SharedAnswer> {

@@ -62,7 +62,7 @@ describe('a shared answer', () => {
     await expect(a.next()).rejects.toMatchObject({ code: 'connection', partial: { text: 'a' } });
     expect(await b.next()).toEqual({ done: false, value: text('a') });
     await expect(b.next()).rejects.toMatchObject({ code: 'connection' });
-    await expect(answer.completion()).rejects.toMatchObject({ code: 'connection' });
+    await expect(answer.whole().completion).rejects.toMatchObject({ code: 'connection' });
   });
 
   it('lets a reader go that waits, and tells of it', async () => {
@@ -105,15 +105,27 @@ describe('a shared answer', () => {
     const completion = completionOf({ text: 'Hi' });
     const answer = new SharedAnswer(replyFrom(completion), nobody);
     expect((await rest(answer.read(nobody))).map(({ type }) => type)).toEqual(['text', 'finish']);
-    expect(await answer.completion()).toEqual({ ...completion, raw: undefined });
+    expect(await answer.whole().completion).toEqual({ ...completion, raw: undefined });
   });
 
   it('is read to its end for whoever wants it whole, without anybody who reads chunks', async () => {
     const { answer, source, settle } = shared();
-    const whole = answer.completion();
+    const whole = answer.whole().completion;
     source.push(text('x'.repeat(50_000)), text('y'.repeat(50_000)), text('z'), finish);
     settle();
     expect((await whole).text).toHaveLength(100_001);
+  });
+
+  it('is not read on for whoever wanted it whole and has left', async () => {
+    const { answer, source } = shared();
+    const { left } = answer.whole();
+    source.push(text('a'));
+    await flush();
+    left();
+    for (let count = 0; count < 10; count += 1) source.push(text('x'.repeat(20_000)));
+    await flush();
+    // That which was asked for, 64 KiB, and the piece that goes over it.
+    expect(source.pulls).toBeLessThan(8);
   });
 
   it('knows whether it has items that no completion has', async () => {
@@ -135,10 +147,13 @@ describe('a shared answer', () => {
     );
     for (const pump of pumps) answer.isReadBy(pump);
     expect(below.chunks.isTextOnly).toBe(false);
-    for (const pump of pumps) pump.isTextOnly = true;
+    for (const pump of pumps) pump.readAsText(() => true);
     expect(below.chunks.isTextOnly).toBe(true);
-    void answer.completion().catch(() => {});
+    const { completion, left } = answer.whole();
+    completion.catch(() => {});
     expect(below.chunks.isTextOnly).toBe(false);
+    left();
+    expect(below.chunks.isTextOnly).toBe(true);
   });
 });
 
@@ -164,7 +179,7 @@ describe('a shared answer that is longer than what is kept', () => {
     source.push(finish);
     settle();
     expect(await rest(fast)).toEqual([finish]);
-    expect((await answer.completion()).text).toBe('12345abcdefghijklmno');
+    expect((await answer.whole().completion).text).toBe('12345abcdefghijklmno');
   });
 
   it('can only be had whole from there on, but has a beginning again when it begins again', async () => {

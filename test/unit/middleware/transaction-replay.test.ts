@@ -5,7 +5,7 @@ import { contextKey } from '../../../src/core/context.ts';
 import type { TransactionStore } from '../../../src/core/types.ts';
 import { callable } from '../../../src/providers/callable.ts';
 import { simulated } from '../../../src/testing/index.ts';
-import { advance, broken, finish, flush, kept, readAll, transport, virtualTime, watch } from './support.ts';
+import { advance, broken, finish, flush, kept, readAll, settled, transport, virtualTime, watch } from './support.ts';
 
 virtualTime();
 
@@ -259,6 +259,13 @@ describe('a store of answers', () => {
     await finish(llm);
     expect(two.result).toMatchObject({ code: 'closed' });
     expect(a.requests).toHaveLength(0);
+  });
+
+  it('that never deletes keeps no timer when the transport is closed', async () => {
+    const { store } = aStore({ get: () => 'garbage{', delete: nothing });
+    const llm = transport({ providers: [simulated()], transaction: { store } });
+    await kept(llm.complete(hello, id));
+    expect((await settled(llm.close())).ms).toBe(1_000);
   });
 
   it('is not asked for calls without an id', async () => {
