@@ -21,6 +21,7 @@ export {
 export type { TransportEvent } from './core/events.ts';
 export { hold, mapChunks, replyFrom } from './core/reply.ts';
 export { messagesOf } from './core/request.ts';
+export type { TransactionOptions, TransactionStore } from './core/transaction-types.ts';
 export type {
   CallInfo,
   CallOptions,
@@ -64,8 +65,6 @@ export type {
   ToolCall,
   ToolChoice,
   Traits,
-  TransactionOptions,
-  TransactionStore,
   Transport,
   TransportOptions,
   Usage,

@@ -1,6 +1,6 @@
+import type { RawChunk } from './core/chunk-source.ts';
 import { callInfo, contextKey, receiver } from './core/context.ts';
 import { failed, isStreamingRefused, TransportError } from './core/errors.ts';
-import type { RawChunk } from './core/pump.ts';
 import { textsOf } from './core/redact.ts';
 import { reasonOf } from './core/signals.ts';
 import type { CallInfo, Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from './core/types.ts';

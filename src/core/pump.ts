@@ -1,11 +1,12 @@
+import { ChunkQueue } from './chunk-queue.ts';
+import { type CallingSource, isEmpty, type RawChunk, type TextSource } from './chunk-source.ts';
 import type { PartialAnswer } from './errors.ts';
 import { failed, TransportError, withFields } from './errors.ts';
+import { Said } from './said.ts';
 import type { Chunk, ProviderAnswer } from './types.ts';
 
 /** Characters read ahead of the reader. */
 const readAhead = 64 * 1024;
-/** What an item of a wrapped function's own stream counts for, whose size is unknown. */
-const rawSize = 512;
 
 /** What the owner of a pump is told. */
 export interface PumpHooks {
@@ -21,29 +22,6 @@ export interface PumpHooks {
   clean?(error: unknown): TransportError;
   /** Over. Called once. */
   settled(end: { readonly answer: ProviderAnswer } | { readonly error: TransportError }): void;
-}
-
-/** An item of a foreign stream, and what is known of it. */
-export interface RawChunk {
-  readonly type: 'raw';
-  readonly value: unknown;
-  /** The text in it: for who has to say what had come. */
-  readonly text?: string;
-  /** What it counts for in what is read ahead, in bytes or characters. */
-  readonly size?: number;
-  /** It has to pass, but is no content: no answer, and no progress. */
-  readonly isQuiet?: boolean;
-}
-
-/** A source that calls back: a promise made for each chunk costs more than all that is done with it. */
-export interface CallingSource extends AsyncIterator<Chunk> {
-  /** Calls one of the two, once, in a later turn than this one. `undefined`: it is over. */
-  nextInto(came: (chunk: Chunk | undefined) => void, broke: (error: unknown) => void): void;
-}
-
-/** Who has to know whether only the text of what it gives is read. */
-export interface TextReader {
-  readAsText(isTextOnly: () => boolean): void;
 }
 
 /** Who waits for the next chunk, and is called in the turn in which it comes. */
@@ -68,9 +46,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #resolveAnswered: () => void = () => {};
   #rejectAnswered: (error: TransportError) => void = () => {};
 
-  #queue: Chunk[] = [];
-  #head = 0;
-  #size = 0;
+  readonly #queue = new ChunkQueue();
   #bound = readAhead;
   #hurries = false;
   #readers: Waiting[] = [];
@@ -82,10 +58,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #taken = false;
   #discarding = false;
 
-  #raw = false;
-  #text = '';
-  #reasoning = '';
-  #toolCalls: ProviderAnswer['toolCalls'][number][] = [];
+  #said = new Said();
   #change: ((chunk: Chunk) => Chunk | undefined) | undefined;
   #changeError: ((error: TransportError) => TransportError) | undefined;
 
@@ -108,7 +81,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   /** Says whether the reader is handed text alone, for who would begin again here or further down. */
   readAsText(isTextOnly: () => boolean): void {
     this.#readsText = isTextOnly;
-    if ('readAsText' in this.#source) (this.#source as TextReader).readAsText(isTextOnly);
+    if ('readAsText' in this.#source) (this.#source as unknown as TextSource).readAsText(isTextOnly);
   }
 
   /** The text that had been read of the answer before it last began again. */
@@ -125,7 +98,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   /** What has come so far. */
   get partial(): PartialAnswer {
-    return { text: this.#text, toolCalls: this.#toolCalls.slice(), reasoning: this.#reasoning || undefined };
+    return this.#said.partial;
   }
 
   /** Reads to the end, whatever the reader does. What is not read yet can still be read. */
@@ -143,7 +116,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   /** Reads to the end for the answer alone: nobody will read the chunks. */
   drain(): void {
     this.#discarding = true;
-    this.#forget();
+    this.#queue.clear();
     this.readToEnd();
   }
 
@@ -163,10 +136,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
             const changed = before(chunk);
             return changed === undefined ? undefined : change(changed);
           };
-    const come = this.#queue;
-    this.#forget();
-    this.#startAgain();
-    for (const chunk of come) {
+    this.#said = new Said();
+    for (const chunk of this.#queue.clear()) {
       const changed = change(chunk);
       // It was told of when it came: the source is waited for again since, by whoever was told.
       if (changed !== undefined) this.#accept(changed, true);
@@ -201,7 +172,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   }
 
   nextInto(came: (chunk: Chunk | undefined) => void, broke: (error: TransportError) => void): void {
-    if (this.#end !== undefined || this.#head < this.#queue.length)
+    if (this.#end !== undefined || !this.#queue.isEmpty)
       return void this.next().then(({ done, value }) => came(done === true ? undefined : value), broke);
     this.#taken = true;
     this.#readers.push({ came, broke });
@@ -211,12 +182,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   /** What has come and is not read yet, without waiting; `undefined` when there is nothing. */
   take(): Chunk | undefined {
     this.#taken = true;
-    const chunk = this.#queue[this.#head];
-    if (chunk === undefined) return undefined;
-    this.#head += 1;
-    if (this.#head === this.#queue.length) this.#forget();
-    else this.#size -= sizeOf(chunk);
-    this.#pull();
+    const chunk = this.#queue.take();
+    if (chunk !== undefined) this.#pull();
     return chunk;
   }
 
@@ -225,13 +192,13 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#thrown = true;
     if (this.#end === undefined)
       this.#broke(new TransportError('cancelled', 'The reader left the stream before its end'));
-    this.#forget();
+    this.#queue.clear();
     return Promise.resolve({ done: true, value: undefined });
   }
 
   #pull(): void {
     if (this.#pulling || this.#end !== undefined) return;
-    if (this.#size >= this.#bound && this.#readers.length === 0 && !this.#hurries) {
+    if (this.#queue.size >= this.#bound && this.#readers.length === 0 && !this.#hurries) {
       this.#hooks.paused?.();
       return;
     }
@@ -279,25 +246,11 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   #accept(chunk: Chunk, told = false): void {
     if (isEmpty(chunk)) return;
+    this.#said.add(chunk);
     switch (chunk.type) {
-      case 'text':
-        this.#text += chunk.text;
-        break;
-      case 'reasoning':
-        this.#reasoning += chunk.text;
-        break;
-      case 'toolCall':
-        this.#toolCalls.push(chunk.toolCall);
-        break;
-      case 'raw':
-        this.#raw = true;
-        this.#text += (chunk as RawChunk).text ?? '';
-        break;
       case 'restart':
-        this.readBefore = this.#read();
-        // What was not read yet need not be, to be dropped.
-        this.#forget();
-        this.#startAgain();
+        this.readBefore = this.#cutOff();
+        this.#said = new Said();
         break;
       case 'resume':
         // A seam is no content.
@@ -306,7 +259,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
       case 'finish': {
         const { finishReason, usage, model } = chunk;
         const answer = { ...this.partial, finishReason, usage, model, raw: undefined };
-        const error = this.#hooks.judge?.(answer, this.#raw);
+        const error = this.#hooks.judge?.(answer, this.#said.isRaw);
         if (error !== undefined) return this.#finish(error);
         this.#deliver(chunk);
         return this.#finish(undefined, answer);
@@ -325,18 +278,16 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     if (reader !== undefined) return reader.came(chunk);
     if (this.#discarding) return;
     this.#queue.push(chunk);
-    this.#size += sizeOf(chunk);
   }
 
   /** @param isOurs nothing that passes here was changed on its way into what the error tells. */
   #finish(error: TransportError | undefined, answer?: ProviderAnswer, isOurs = false): void {
     if (this.#end !== undefined) return;
     // A caller who has cancelled wants nothing more; of a stream that broke, what had come can still be read.
-    if (error?.code === 'cancelled') this.#forget();
-    const come = this.#text !== '' || this.#reasoning !== '' || this.#toolCalls.length > 0;
+    if (error?.code === 'cancelled') this.#queue.clear();
     // What a source says had come is not what has passed where it was changed on its way.
     const isKnown = error?.partial !== undefined && (isOurs || this.#change === undefined);
-    const hasPartial = come || error?.partial !== undefined;
+    const hasPartial = this.#said.isSomething || error?.partial !== undefined;
     const whole = error === undefined || isKnown || !hasPartial ? error : withFields(error, { partial: this.partial });
     const seen = whole === undefined ? undefined : (this.#changeError?.(whole) ?? whole);
     this.#end = { error: seen };
@@ -358,36 +309,13 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     }
   }
 
-  /** What the reader has of the text. */
-  #read(): string {
+  /** What the reader has of the text. The rest need not be read, to be dropped. */
+  #cutOff(): string {
     let unread = 0;
-    for (const chunk of this.#queue.slice(this.#head)) {
+    for (const chunk of this.#queue.clear()) {
       if (chunk.type === 'restart') return this.readBefore;
       if (chunk.type === 'text') unread += chunk.text.length;
     }
-    return this.#text.slice(0, this.#text.length - unread);
+    return this.#said.text.slice(0, this.#said.text.length - unread);
   }
-
-  #startAgain(): void {
-    this.#raw = false;
-    this.#text = '';
-    this.#reasoning = '';
-    this.#toolCalls = [];
-  }
-
-  #forget(): void {
-    this.#queue = [];
-    this.#head = 0;
-    this.#size = 0;
-  }
-}
-
-function isEmpty(chunk: Chunk): boolean {
-  return (chunk.type === 'text' || chunk.type === 'reasoning') && chunk.text === '';
-}
-
-/** What a chunk counts for, in characters. */
-export function sizeOf(chunk: Chunk): number {
-  if (chunk.type === 'text' || chunk.type === 'reasoning') return chunk.text.length;
-  return (chunk as RawChunk).size ?? rawSize;
 }

@@ -4,14 +4,8 @@ import { mapError } from '../core/reply.ts';
 import { wordsOf } from '../core/request.ts';
 import { abandoned, forkSignal } from '../core/signals.ts';
 import { now } from '../core/time.ts';
-import type {
-  CompletionRequest,
-  Context,
-  ErrorCode,
-  Middleware,
-  TransactionOptions,
-  TransactionStore,
-} from '../core/types.ts';
+import type { TransactionOptions, TransactionStore } from '../core/transaction-types.ts';
+import type { CompletionRequest, Context, ErrorCode, Middleware } from '../core/types.ts';
 import { digestOf } from './transaction/digest.ts';
 import { InProcessStore } from './transaction/in-process-store.ts';
 import { share } from './transaction/join.ts';

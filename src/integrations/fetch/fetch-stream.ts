@@ -1,5 +1,5 @@
+import type { CallingSource } from '../../core/chunk-source.ts';
 import { TransportError } from '../../core/errors.ts';
-import type { CallingSource } from '../../core/pump.ts';
 import { type Fork, forkSignal } from '../../core/signals.ts';
 import type { Chunk } from '../../core/types.ts';
 

@@ -1,5 +1,5 @@
+import type { RawChunk } from '../../core/chunk-source.ts';
 import { TransportError } from '../../core/errors.ts';
-import type { RawChunk } from '../../core/pump.ts';
 import { onAbort, reasonOf } from '../../core/signals.ts';
 import type { Chunk } from '../../core/types.ts';
 import type { ByteReader } from '../../wire/bytes.ts';

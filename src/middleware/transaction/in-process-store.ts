@@ -1,5 +1,5 @@
 import { now } from '../../core/time.ts';
-import type { TransactionStore } from '../../core/types.ts';
+import type { TransactionStore } from '../../core/transaction-types.ts';
 
 interface Entry {
   readonly value: string;

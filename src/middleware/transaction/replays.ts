@@ -1,7 +1,8 @@
 import { TransportError } from '../../core/errors.ts';
 import { onAbort, reasonOf } from '../../core/signals.ts';
 import { longestTimerMs } from '../../core/time.ts';
-import type { Completion, Context, TransactionStore } from '../../core/types.ts';
+import type { TransactionStore } from '../../core/transaction-types.ts';
+import type { Completion, Context } from '../../core/types.ts';
 import { type Digest, hashOf } from './digest.ts';
 import { completionFrom, readRecord, recorded, recordVersion } from './record.ts';
 

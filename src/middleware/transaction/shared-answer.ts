@@ -1,5 +1,6 @@
+import { sizeOf } from '../../core/chunk-source.ts';
 import { failed, TransportError } from '../../core/errors.ts';
-import { type Pump, sizeOf } from '../../core/pump.ts';
+import type { Pump } from '../../core/pump.ts';
 import { readable } from '../../core/reply.ts';
 import type { Chunk, Completion, Outcome, Reply } from '../../core/types.ts';
 

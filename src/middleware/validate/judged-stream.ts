@@ -1,5 +1,6 @@
+import type { TextSource } from '../../core/chunk-source.ts';
 import { failed, type TransportError } from '../../core/errors.ts';
-import { Pump, type TextReader } from '../../core/pump.ts';
+import { Pump } from '../../core/pump.ts';
 import { readable } from '../../core/reply.ts';
 import { abandoned, type Fork, forkSignal } from '../../core/signals.ts';
 import type { Chunk, Context, Outcome, Reply } from '../../core/types.ts';
@@ -18,7 +19,7 @@ export interface JudgedPlan {
  * A stream whose end is held back until its answer has been judged. One that does not fit ends in an error; or, where its reader can be
  * told, in a chunk `restart`, and the answer that was asked for again comes from its beginning.
  */
-export class JudgedStream implements Reply, AsyncIterator<Chunk>, TextReader {
+export class JudgedStream implements Reply, AsyncIterator<Chunk>, TextSource {
   readonly provider: string;
   /** What the reader is given. */
   readonly reply: Reply;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { RawChunk } from '../../../src/core/chunk-source.ts';
 import { TransportError } from '../../../src/core/errors.ts';
-import type { RawChunk } from '../../../src/core/pump.ts';
 import { readable, replyFrom } from '../../../src/core/reply.ts';
 import type { Chunk } from '../../../src/core/types.ts';
 import { SharedAnswer } from '../../../src/middleware/transaction/shared-answer.ts';
