@@ -2,10 +2,10 @@ import { asked, firstWait, readerSees } from './core/context.ts';
 import type { TransportError } from './core/errors.ts';
 import { checkCallOptions, checkNamedCalls, checkWrapOptions } from './core/options.ts';
 import type { Pump } from './core/pump.ts';
-import { textsOf } from './core/redact.ts';
 import { readable } from './core/reply.ts';
 import type { CallOptions, ProviderAnswer, Transport, TransportOptions } from './core/types.ts';
 import { Pipeline } from './transport.ts';
+import { contentIn } from './wire/asked-words.ts';
 import { maxOutputTokensOf } from './wire/dialect.ts';
 import { fieldsOf } from './wire/openai-chat-parts.ts';
 import { type Errand, errand, type NamedCall, type WrappedCall, WrappedFunction } from './wrapped-function.ts';
@@ -51,7 +51,7 @@ export function wrap<I, T>(
     const job: Errand = { input, streams: new Set(), around: new Set() };
     const streams = fieldsOf(input).stream === true || functions.some((one) => one.streams);
     // The caller's words, for estimates of tokens and so that no error repeats them.
-    const messages = textsOf(input).map((content) => ({ role: 'user' as const, content }));
+    const messages = [{ role: 'user' as const, content: contentIn(input) }];
     const maxOutputTokens = maxOutputTokensOf(fieldsOf(input));
     const request = { messages, stream: true, ...(maxOutputTokens !== undefined && { maxOutputTokens }) } as const;
     const values = [

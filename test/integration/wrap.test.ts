@@ -356,4 +356,14 @@ describe('A wrapped function of any other kind', () => {
     expect(ask.transport.health()).toMatchObject([{ inFlight: 0, queued: 0 }]);
     await ask.transport.close();
   });
+
+  it('counts a picture in its input as one, not as so many words', async () => {
+    const image = `data:image/png;base64,${'iVBORw0KGgo'.repeat(100_000)}`;
+    const call = async ({ image }: { readonly image: string }) => image.length;
+    const ask = wrap([{ name: 'seer', call, limits: { tokensPerMinute: 20_000 } }]);
+    // Its million characters, taken for words, would be more than all of a minute's.
+    expect(await ask({ image }, { timeoutMs: 5_000 })).toBe(image.length);
+    expect(await ask({ image }, { timeoutMs: 5_000 })).toBe(image.length);
+    await ask.transport.close();
+  });
 });

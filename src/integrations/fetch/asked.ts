@@ -1,5 +1,5 @@
-import { textsOf } from '../../core/redact.ts';
-import type { CompletionRequest, ImagePart, TextPart } from '../../core/types.ts';
+import type { CompletionRequest } from '../../core/types.ts';
+import { contentIn } from '../../wire/asked-words.ts';
 import { maxOutputTokensOf } from '../../wire/dialect.ts';
 import { type Fields, fieldsOf } from '../../wire/openai-chat-parts.ts';
 import type { Incoming } from './incoming.ts';
@@ -10,27 +10,14 @@ export interface Asked {
   readonly texts: readonly string[];
 }
 
-/** A picture or a document in base64 looks like this; no sentence does. */
-const encoded = /^(?:data:|[\w+/-]{256})/;
-const longestWord = 2_000;
-
 /** Reads a request's words. */
 export function askedIn({ json = {}, route }: Incoming): Asked {
-  const texts: string[] = [];
-  const content: (TextPart | ImagePart)[] = [];
-  for (const text of textsOf(json)) {
-    const isAttachment = text.length > longestWord && encoded.test(text);
-    if (isAttachment) content.push({ type: 'image', image: 'data:,' });
-    else {
-      texts.push(text);
-      content.push({ type: 'text', text });
-    }
-  }
+  const content = contentIn(json);
   const maxOutputTokens = maxOutputTokensOf(json);
   const reasoning = reasoningIn(json);
   const isModel = route !== undefined;
   return {
-    texts,
+    texts: content.flatMap((part) => (part.type === 'text' ? [part.text] : [])),
     request: {
       messages: [{ role: 'user', content }],
       ...(isModel && maxOutputTokens !== undefined && { maxOutputTokens }),
