@@ -101,6 +101,11 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     return this.#said.partial;
   }
 
+  /** It has had items of a foreign stream, or of a provider's own, which are in no completion. */
+  get hasItems(): boolean {
+    return this.#said.isRaw;
+  }
+
   /** Reads to the end, whatever the reader does. What is not read yet can still be read. */
   readToEnd(): void {
     this.#bound = Number.POSITIVE_INFINITY;

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import type { Completion, CompletionStream, Transport } from '../../src/core/types.ts';
+import { createFetch } from '../../src/integrations/fetch.ts';
 import { randomFrom, simulatedServer } from '../../src/testing/index.ts';
 import { createTransport } from '../../src/transport.ts';
 import { anthropicWire, googleWire, openaiWire, responsesWire } from './support.ts';
@@ -93,6 +95,25 @@ describe.each(wires)('50 calls with one id, over $name', (wire) => {
     const codes = (await ends).map((end) => (end.status === 'rejected' ? end.reason.code : 'ok'));
     expect(codes).toEqual(codes.map(() => 'cancelled'));
     expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe('a fetch', () => {
+  it('has no joining: its X-Client-Request-Id is a name, which a client may have for all that it asks', async () => {
+    await using server = await simulatedServer({ words: 3, firstTokenMs: 20 });
+    const fetch = createFetch();
+    const client = new OpenAI({
+      fetch,
+      baseURL: server.baseURL,
+      apiKey: 'sk-test',
+      maxRetries: 0,
+      defaultHeaders: { 'X-Client-Request-Id': 'mine' },
+    });
+    const ask = (content: string) =>
+      client.chat.completions.create({ model: 'gpt-test', messages: [{ role: 'user', content }] });
+    await Promise.all([ask('Hello'), ask('Hello'), ask('Goodbye')]);
+    expect(server.requests.map(({ headers }) => headers['x-client-request-id'])).toEqual(['mine', 'mine', 'mine']);
+    await fetch.transport.close();
   });
 });
 

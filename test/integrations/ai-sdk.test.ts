@@ -431,3 +431,39 @@ describe('a stream of the AI SDK that breaks after it was answered', () => {
     await llm.close();
   });
 });
+
+describe('calls with one transactionId', () => {
+  const providerOptions = { 'llm-transport': { transactionId: 'order-1' } };
+  const question = (data: string) => [
+    {
+      role: 'user' as const,
+      content: [
+        { type: 'text' as const, text: prompt },
+        { type: 'file' as const, data, mediaType: 'audio/wav' },
+      ],
+    },
+  ];
+
+  it('are one request: each has all the parts of the answer', async () => {
+    const provider = simulated({ words: 5, firstTokenMs: 20 });
+    const llm = createTransport({ providers: [provider] });
+    const ask = () => streamText({ model: languageModel(llm), prompt, maxRetries, providerOptions }).text;
+    expect(new Set(await Promise.all([ask(), ask(), ask()])).size).toBe(1);
+    expect(provider.requests).toHaveLength(1);
+    await llm.close();
+  });
+
+  it('ask the same only when all is the same, also what the transport has no words for', async () => {
+    const provider = simulated({ words: 5, firstTokenMs: 20 });
+    const llm = createTransport({ providers: [provider] });
+    const ask = (data: string) =>
+      generateText({ model: languageModel(llm), messages: question(data), maxRetries, providerOptions });
+    const [one, two, other] = await Promise.allSettled([ask('AAAA'), ask('AAAA'), ask('BBBB')]);
+    expect([one.status, two.status, other.status]).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(other).toMatchObject({ reason: { code: 'invalid_request' } });
+    // Its parts are more than what is kept of an answer: it is asked again.
+    await ask('AAAA');
+    expect(provider.requests).toHaveLength(2);
+    await llm.close();
+  });
+});

@@ -4,6 +4,7 @@ import type {
   LanguageModelV4ProviderTool,
   SharedV4Warning,
 } from '@ai-sdk/provider';
+import { asked } from '../../core/context.ts';
 import { TransportError } from '../../core/errors.ts';
 import type { CallOptions, CompletionRequest, JsonSchema, Tool } from '../../core/types.ts';
 import { originalFormats, originalTools } from '../../wire/ai-sdk-carried.ts';
@@ -16,7 +17,7 @@ export const transportName = 'llm-transport';
 /** A call of the AI SDK, as the transport is asked. */
 export interface Asked {
   readonly request: CompletionRequest;
-  readonly options: CallOptions;
+  readonly options: CallOptions & { readonly values: NonNullable<CallOptions['values']> };
   /** What providers that are no models of the AI SDK do not hear of. */
   readonly warnings: readonly SharedV4Warning[];
 }
@@ -29,7 +30,7 @@ type ProviderOptions = NonNullable<CompletionRequest['providerOptions']>;
  *
  * @throws TransportError `invalid_request` for something unknown in `providerOptions['llm-transport']`
  */
-export function askedFor(options: LanguageModelV4CallOptions, model: string | undefined): Asked {
+export function askedFor(options: LanguageModelV4CallOptions, model: string | undefined, streams = false): Asked {
   const warnings: SharedV4Warning[] = [];
   const { [transportName]: given, ...vendors } = options.providerOptions ?? {};
   const own = ownOptions(given);
@@ -56,7 +57,10 @@ export function askedFor(options: LanguageModelV4CallOptions, model: string | un
   };
   if (options.responseFormat?.type === 'json' && options.responseFormat.schema === undefined)
     warnings.push(unsupported('JSON without a schema', 'OpenAI, Gemini and models of the AI SDK are told.'));
-  return { request, options: { ...own.options, signal: options.abortSignal }, warnings };
+  // Its parts have more to them than a request has words for, and come whole only in the form that was asked for.
+  const { prompt, responseFormat, toolChoice } = options;
+  const what = { prompt, tools, toolChoice, responseFormat, vendors, streams };
+  return { request, options: { ...own.options, values: [asked.of({ what })], signal: options.abortSignal }, warnings };
 }
 
 function unsupported(feature: string, details = 'It reaches models of the AI SDK only.'): SharedV4Warning {

@@ -19,10 +19,10 @@ export async function streamFrom(
 ): Promise<LanguageModelV4StreamResult> {
   const { abortSignal } = options;
   try {
-    const asked = askedFor(options, model);
+    const asked = askedFor(options, model, true);
     const stream = await transport.complete(
       { ...asked.request, stream: true },
-      { ...asked.options, values: [readerSees.of('text')] },
+      { ...asked.options, values: [...asked.options.values, readerSees.of('text')] },
     );
     const iterator = stream[Symbol.asyncIterator]();
     // It is there already: a call is answered with its first chunk.

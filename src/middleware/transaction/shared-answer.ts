@@ -29,8 +29,6 @@ export class SharedAnswer {
   /** How many want it whole. */
   #drains = 0;
   #end: { readonly error: TransportError | undefined } | undefined;
-  /** It has items of a foreign stream, which are in no completion. */
-  hasItems = false;
   /** Its beginning is kept: who comes now can read it. */
   isWhole = true;
 
@@ -47,6 +45,11 @@ export class SharedAnswer {
     chunks.readAsText(
       () => this.#drains === 0 && this.#pumps.length > 0 && this.#pumps.every((pump) => pump.isTextOnly),
     );
+  }
+
+  /** It has items that are in no completion. */
+  get hasItems(): boolean {
+    return this.#chunks.hasItems;
   }
 
   /** The answer, when all of it is there: it is read to its end, until whoever wants it so has `left`. */
@@ -136,7 +139,6 @@ export class SharedAnswer {
 
   #add(chunk: Chunk): void {
     if (chunk.type === 'restart') this.#beginAgain();
-    if (chunk.type === 'raw') this.hasItems = true;
     if (chunk.type === 'finish') this.#over();
     this.#kept.push(chunk);
     this.#size += sizeOf(chunk);

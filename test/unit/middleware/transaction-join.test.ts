@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { contextKey } from '../../../src/core/context.ts';
 import { TransportError } from '../../../src/core/errors.ts';
 import type { Completion, CompletionStream, Middleware, Transport } from '../../../src/core/types.ts';
+import { budget } from '../../../src/middleware/budget.ts';
 import { callable } from '../../../src/providers/callable.ts';
 import { simulated } from '../../../src/testing/index.ts';
 import { wrap } from '../../../src/wrap.ts';
@@ -362,6 +363,17 @@ describe('what is under a shared call', () => {
     expect([a.requests.length, b.requests.length]).toEqual([1, 1]);
   });
 
+  it('is paid for once by a budget, and nothing stays reserved', async () => {
+    const a = simulated(slow);
+    const tokens = budget({ tokens: 5_000 });
+    const llm = transport({ providers: [a], useEach: [tokens] });
+    // One fits, two would not.
+    await kept(Promise.all([llm.complete(hello, id), llm.complete(hello, id), whole(llm)]));
+    await kept(llm.complete(hello, id));
+    const { inputTokens, outputTokens } = a.billed;
+    expect(tokens.state()).toMatchObject([{ spent: { tokens: inputTokens + outputTokens }, reserved: { tokens: 0 } }]);
+  });
+
   it("is seen once by the user's middleware", async () => {
     let seen = 0;
     const counting: Middleware = (next) => (request, context) => {
@@ -371,6 +383,43 @@ describe('what is under a shared call', () => {
     const llm = transport({ providers: [simulated(slow)], use: [counting] });
     await kept(Promise.all([llm.complete(hello, id), llm.complete(streamed, id).then(readAll)]));
     expect(seen).toBe(1);
+  });
+
+  /** Says 50 ms later than it might that it is done. */
+  const late: Middleware = (next) => async (request, context) => {
+    const { provider, chunks, done } = await next(request, context);
+    return {
+      provider,
+      chunks,
+      done: done.then((outcome) => new Promise((resolve) => setTimeout(resolve, 50, outcome))),
+    };
+  };
+
+  it('is over with its last chunk, whenever it is done: the ledger stays where it is', async () => {
+    const llm = transport({ providers: [simulated(slow)], use: [late] });
+    const all = await kept(Promise.all([whole(llm), whole(llm), whole(llm)]));
+    expect(all.map(({ attempts }) => attempts.length)).toEqual([1, 0, 0]);
+  });
+
+  it('is not joined any more when the last one has left, though it is not done yet', async () => {
+    const a = simulated(slow);
+    const llm = transport({ providers: [a], use: [late] });
+    const stream = await kept(llm.complete(streamed, id));
+    await stream[Symbol.asyncIterator]().return?.();
+    expect((await kept(llm.complete(hello, id))).text).not.toBe('');
+    expect(a.requests).toHaveLength(2);
+    // Of the two one began before the other was over.
+    llm.events.splice(0);
+  });
+
+  it('is waited for by the last one that leaves: nothing is told after its end', async () => {
+    for (const call of [{}, id]) {
+      const llm = transport({ providers: [simulated(slow)], use: [late] });
+      const stream = await kept(llm.complete(streamed, call));
+      for await (const _ of stream) break;
+      await advance(1_000);
+      expect(llm.events.at(-1)).toMatchObject({ type: 'call:end', outcome: 'cancelled', durationMs: 550 });
+    }
   });
 
   it('is under way for all of them when the transport is closed', async () => {
@@ -447,7 +496,9 @@ describe('a wrapped function', () => {
     expect(all[1]).toBe(all[0]);
     expect(runs).toBe(2);
     const other = ask(hello, id);
-    expect((await broken(ask({ prompt: 'Other' }, id))).code).toBe('invalid_request');
+    // All of the input counts, not only the words in it.
+    const more = { ...hello, n: 7 };
+    expect((await broken(ask(more, id))).code).toBe('invalid_request');
     await kept(other);
     await finish(ask.transport);
   });

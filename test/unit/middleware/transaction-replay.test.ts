@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { contextKey } from '../../../src/core/context.ts';
 import type { TransactionStore } from '../../../src/core/transaction-types.ts';
-import type {} from '../../../src/core/types.ts';
+import type { Provider } from '../../../src/core/types.ts';
 import { callable } from '../../../src/providers/callable.ts';
 import { simulated } from '../../../src/testing/index.ts';
 import { advance, broken, finish, flush, kept, readAll, settled, transport, virtualTime, watch } from './support.ts';
@@ -110,6 +110,26 @@ describe('a finished transaction', () => {
     // It is nobody else's: what one does to it the next does not see.
     second.object.tags?.push('mine');
     expect((await kept(llm.complete(request, id))).object).toEqual(first.object);
+  });
+
+  it('is not kept when it had items that are in no completion', async () => {
+    const a = callable({ name: 'a', complete: async () => 'Hi' });
+    let count = 0;
+    const finish = { type: 'finish', finishReason: 'stop', usage: undefined, model: 'm' } as const;
+    const provider: Provider = {
+      ...{ name: 'a', domain: 'a', kind: 'own', model: 'm', complete: a.complete },
+      async *stream() {
+        count += 1;
+        yield { type: 'raw', value: { file: 'a picture' } };
+        yield { type: 'text', text: 'Hi' };
+        yield finish;
+      },
+    };
+    const llm = transport({ providers: [provider] });
+    const types = ['raw', 'text', 'finish'];
+    for (const _ of [1, 2])
+      expect((await kept(llm.complete(streamed, id).then(readAll))).chunks.map(({ type }) => type)).toEqual(types);
+    expect(count).toBe(2);
   });
 
   it('is not kept when JSON would not give its object back: a date', async () => {

@@ -2,9 +2,25 @@ import OpenAI from 'openai';
 import { describe, expect, test } from 'vitest';
 import { isCutOff } from '../../../src/wire/answer-text.ts';
 import { ByteReader } from '../../../src/wire/bytes.ts';
-import { headerMap, requestIdOf } from '../../../src/wire/headers.ts';
+import { attemptId, headerMap, requestIdOf } from '../../../src/wire/headers.ts';
 import { maxTokensFieldOf, secretsOfClient } from '../../../src/wire/openai-client.ts';
 import { strictSchema } from '../../../src/wire/strict-schema.ts';
+
+describe('the id of an attempt', () => {
+  const id = (transactionId: string, attempt = 1) => attemptId({ transactionId, attempt });
+
+  test("is the call's, with its number from the second on", () => {
+    expect([id('order-7'), id('order-7', 2), id('order-7', 0)]).toEqual(['order-7', 'order-7/2', 'order-7']);
+  });
+
+  test.each(['', 'näme', 'a b', 'a\n', 'x'.repeat(513)])('is none where it cannot be a header: %j', (transactionId) => {
+    expect(id(transactionId)).toBeUndefined();
+  });
+
+  test('is none where its number makes it too long', () => {
+    expect([id('x'.repeat(512))?.length, id('x'.repeat(511), 2)]).toEqual([512, undefined]);
+  });
+});
 
 describe('headers', () => {
   test('are read from every form', () => {
