@@ -9,6 +9,7 @@ import { languageModel } from '../src/integrations/ai-sdk.ts';
 import { budgetDefaults } from '../src/middleware/budget.ts';
 import { circuitBreakerDefaults } from '../src/middleware/circuit-breaker.ts';
 import { rateLimitDefaults } from '../src/middleware/rate-limit.ts';
+import { continuationOf } from '../src/middleware/resume/continuation.ts';
 import { resumeDefaults } from '../src/middleware/resume.ts';
 import { retryDefaults } from '../src/middleware/retry.ts';
 import { timeoutDefaults } from '../src/middleware/timeout.ts';
@@ -327,6 +328,13 @@ export const observed: Readonly<Record<string, () => unknown>> = {
   'ServiceOptions.answer': () =>
     told('the deterministic answer to the prompt', async () => (await answerOfSimulated()) === answerTo(prompt)),
   'ServiceOptions.words': async () => tokensOf(await answerOfSimulated()).length,
+  'ServiceOptions.continues': async () => {
+    const whole = await answerOfSimulated();
+    const [delivered, anchor] = [whole.slice(0, 100), whole.slice(76, 100)];
+    const llm = createTransport({ providers: [simulated()] });
+    const { text } = await llm.complete(continuationOf({ prompt }, delivered, anchor));
+    return text === anchor + whole.slice(100) ? 'exactly' : text;
+  },
   'ServiceOptions.firstTokenMs': () => elapsed(answerOfSimulated),
   'ServiceOptions.tokenMs': () => elapsed(answerOfSimulated),
   'ServiceOptions.keepRequests': async () => {
