@@ -19,9 +19,17 @@ export function anchorOf(text: string): string | undefined {
   if (start <= 0) return wholeOf(text);
   // Two places that end alike, and a model may go on from the wrong one.
   while (start > last && !(isBeginning(text, start) && text.indexOf(text.slice(start)) === start)) start -= 1;
+  if (loops(text, text.length - start)) return undefined;
   if (start > 0)
     return isBeginning(text, start) && text.indexOf(text.slice(start)) === start ? text.slice(start) : undefined;
   return wholeOf(text);
+}
+
+/** Whether so much of the end of a text holds its last words twice: what goes on in such a round may begin with all of it. */
+function loops(text: string, length: number): boolean {
+  const last = text.length - lengths.usual;
+  const before = text.lastIndexOf(text.slice(last), last - 1);
+  return before >= 0 && last > 0 && last - before <= length;
 }
 
 function wholeOf(text: string): string | undefined {
@@ -52,7 +60,7 @@ export class Seam {
   readonly #anchor: string;
   readonly #before: string;
   #held = '';
-  /** It was refused for a few characters that stand on both sides of the seam: who did so may have been right. */
+  /** It was refused for what an answer may say twice, or for a few characters on both sides of the seam: it may have been right. */
   isDoubtful = false;
 
   /** @param before the text that is to be gone on with; it ends with the anchor. */
@@ -85,32 +93,28 @@ export class Seam {
     const before = this.#before;
     if (/^\s*<\/?anchor\b/i.test(rest) || rest.includes(nothingMissing)) return true;
     const next = said(rest);
-    if (next.length >= lengths.usual && before.includes(next.slice(0, probeLength))) return true;
     const most = Math.min(next.length, before.length, lengths.most);
     // Among them the anchor itself, with which the text ends.
     for (let length = chanceLength + 1; length <= most; length += 1)
       if (before.endsWith(next.slice(0, length))) return true;
-    this.isDoubtful = isSaidAgain(before, rest) || isWordAgain(before, next);
+    const isFromBefore = next.length >= lengths.usual && before.includes(next.slice(0, probeLength));
+    this.isDoubtful =
+      isFromBefore || isSaidAgain(before, rest) || [next, rest.trimStart()].some((words) => isWordAgain(before, words));
     return this.isDoubtful;
   }
 }
 
-/** The last few characters once more: a half of a word that is said from its beginning, or one character too much. */
+/** The last few characters once more: a half of a word that is said from its beginning, an indent, or one character too much. */
 function isSaidAgain(before: string, rest: string): boolean {
-  // Indents, rules and dots go on with what they are made of.
-  if (/([^\p{L}\p{N}])\1$/u.test(before)) return false;
   for (let length = 1; length <= chanceLength && length <= rest.length; length += 1)
     if (before.endsWith(rest.slice(0, length))) return true;
   return false;
 }
 
-/** The last word or words once more, with something between. */
+/** The last word, or the half of it that had come, once more with something between. */
 function isWordAgain(before: string, next: string): boolean {
-  for (let length = 1; length <= chanceLength && length <= next.length; length += 1) {
-    if (!before.endsWith(next.slice(0, length))) continue;
-    const isWhole = length > 3 || /^[^\p{L}\p{N}]?$/u.test(next.charAt(length));
-    if (isWhole && (before.length === length || /\s/.test(before.charAt(before.length - length - 1)))) return true;
-  }
+  for (let length = 1; length <= chanceLength && length <= next.length; length += 1)
+    if (before.endsWith(next.slice(0, length)) && !/[\p{L}\p{N}]$/u.test(before.slice(0, -length))) return true;
   return false;
 }
 

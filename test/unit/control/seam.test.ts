@@ -45,12 +45,16 @@ describe('the anchor of a text', () => {
     expect(twice.indexOf(anchor)).toBe(twice.length - anchor.length);
   });
 
-  it('is none of a text that only repeats itself', () => {
+  it('is none of a text that only repeats itself, or begins to', () => {
     expect(anchorOf('ha '.repeat(500))).toBeUndefined();
+    const round = `${said} And again. `;
+    for (let at = round.length + 24; at < 2 * round.length; at += 1)
+      expect([at, anchorOf(round.repeat(3).slice(0, round.length + at))]).toEqual([at, undefined]);
   });
 });
 
 describe('a seam', () => {
+  const said = 'The quick brown fox jumps over the lazy dog near the river bank.';
   const whole = answerTo('seams', { words: 120 });
   const joined = (anchor: string, before: string, text: string, size: number): string | false => {
     const seam = new Seam(anchor, before);
@@ -127,6 +131,23 @@ describe('a seam', () => {
       return seam.end(true);
     };
     expect([ended(anchor), ended(nothingMissing), ended(anchor.slice(0, -1))]).toEqual(['', false, false]);
+  });
+
+  it('takes an indent that is said from its beginning for one, and a word by its half', () => {
+    const code = 'function greet(name) {\n  if (name === undefined) {\n    return;\n  }\n  say(`Hello, you`);\n  ';
+    const anchor = anchorOf(code) as string;
+    const refused = (text: string) => {
+      const seam = new Seam(anchor, code);
+      return [
+        seam.push(`${anchor + text}and so on, for as long as it takes until there is enough of it`),
+        seam.isDoubtful,
+      ];
+    };
+    expect(refused('  bow(name);')).toEqual([false, true]);
+    expect(refused('bow(name);')[0]).toMatch(/^bow/);
+    const half = `${said} It was a beau`;
+    const seam = new Seam(anchorOf(half) as string, half);
+    expect(seam.push(`${anchorOf(half)} beautiful day, and nobody knew what would come of it in the end.`)).toBe(false);
   });
 
   it.each([
