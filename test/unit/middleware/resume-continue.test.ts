@@ -120,6 +120,30 @@ describe('resume, in mode continue', () => {
     expect([text, chunks.some(({ type }) => type === 'reasoning')]).toEqual([reference, false]);
   });
 
+  it('who takes its own stream up again does so behind the seam too: each seam is told where it is', async () => {
+    const healthy = simulated({ name: 'b', tokenMs: 5 });
+    const stream = healthy.stream?.bind(healthy) as NonNullable<typeof healthy.stream>;
+    const b = {
+      ...healthy,
+      async *stream(...args: Parameters<typeof stream>): AsyncGenerator<Chunk> {
+        let pieces = 0;
+        for await (const chunk of stream(...args)) {
+          yield chunk;
+          pieces += 1;
+          // While the anchor is looked for, and far behind it.
+          if (pieces === 2 || pieces === 30) yield { type: 'resume', provider: 'b', offset: pieces };
+        }
+      },
+    };
+    const a = simulated({ name: 'a', fault: cut(17), tokenMs: 5 });
+    const llm = transport({ providers: [a, b], resume: goOn, hedge: false });
+    const { text, chunks, error } = await kept(readAll(await kept(llm.complete(hello))));
+    expect([text, error]).toEqual([reference, undefined]);
+    const offsets = chunks.flatMap((chunk) => (chunk.type === 'resume' ? [chunk.offset] : []));
+    const places = chunks.flatMap(({ type }, at) => (type === 'resume' ? [keptOf(chunks.slice(0, at)).length] : []));
+    expect([offsets, offsets.length]).toEqual([places, 2]);
+  });
+
   it('tool calls that come after the seam pass', async () => {
     const answer = (): Answer => ({ text: reference, toolCalls: [{ name: 'one', input: { a: 1 } }] });
     const { llm } = pair(17, { answer }, goOn, { answer });
