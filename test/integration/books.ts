@@ -33,6 +33,18 @@ export function bookOf(entries: readonly Entry[]): Books {
   };
 }
 
+/** The requests of each attempt. An adapter may have to ask twice: what it was refused first is not billed. */
+export function matched(
+  attempts: readonly Attempt[],
+  servers: Readonly<Record<string, readonly RequestRecord[]>>,
+): Entry[] {
+  return Object.entries(servers).flatMap(([name, records]) => {
+    const lines = attempts.filter(({ provider }) => provider === name);
+    const asked = records.length === lines.length ? records : records.filter(({ status }) => status === 200);
+    return lines.map((line, index) => ({ line, record: asked[index] }));
+  });
+}
+
 /** An entry as a failing test shows it. */
 export function briefly({ line, record }: Entry): string {
   return `${line.provider} ${line.outcome}: ${tokensIn(line.usage)} of ${tokensIn(record?.billed)} (${record?.stream === true ? 'stream' : 'whole'})`;

@@ -11,6 +11,7 @@ import {
   type RequestRecord,
   tokensOf,
 } from '../../src/testing/index.ts';
+import { bookOf, briefly, matched, tokensIn } from './books.ts';
 import { matrixPage, type Scores } from './matrix-page.ts';
 import {
   Bench,
@@ -263,6 +264,27 @@ describe('with a lone faulty provider', () => {
       const { error } = aloneOf(row).seen;
       expect(error?.retryAfterMs).toBeGreaterThan(590_000);
       expect(error?.retryAfterMs).toBeLessThanOrEqual(600_000);
+    },
+  );
+});
+
+describe('the ledger, beside the bills', () => {
+  it.each(wires.map(({ name: on }) => ({ on })))(
+    '$on: agrees to the token where told, and misses nothing unmarked',
+    ({ on }) => {
+      const entries = matrix
+        // A prompt that it has blocked Gemini counts, and does not bill.
+        .filter((row) => row.on === on && !(on === 'google' && row.name === 'content-policy'))
+        .flatMap((row) =>
+          [cellOf(row), aloneOf(row)].flatMap(({ seen, primary, backup }) =>
+            matched(seen.attempts, { primary, backup }).map((entry) => ({ ...entry, row })),
+          ),
+        );
+      const { told, silent } = bookOf(entries);
+      const wrong = told.filter(({ line, record }) => tokensIn(line.usage) !== tokensIn(record?.billed));
+      const missed = silent.filter(({ record }) => tokensIn(record?.billed) > 0);
+      expect([...wrong, ...missed].map(briefly)).toEqual([]);
+      expect(told.length).toBeGreaterThan(100);
     },
   );
 });

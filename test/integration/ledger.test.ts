@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Attempt, CallOptions, Transport, Usage } from '../../src/core/types.ts';
 import { faultCases, type RequestRecord, randomFrom, type SimulatedServer } from '../../src/testing/index.ts';
-import { bookOf, briefly, closeness, tokensIn } from './books.ts';
+import { bookOf, briefly, closeness, matched, tokensIn } from './books.ts';
 import { Bench, modes, pool, runCells, see, timersFor, type Wire, wires } from './support.ts';
 
 /** The ledger against the books of those who bill. */
@@ -9,15 +9,6 @@ import { Bench, modes, pool, runCells, see, timersFor, type Wire, wires } from '
 /** As long as prompts are: where the tokens of a request are few, an estimate of them is off by the rounding. */
 function promptOf(subject: string): string {
   return `${subject}: ${'explain what this does to a call, and how one notices, in plain words. '.repeat(12)}`;
-}
-
-/** The requests of each attempt. An adapter may have to ask twice: what it was refused first is not billed. */
-function matched(attempts: readonly Attempt[], servers: Readonly<Record<string, readonly RequestRecord[]>>) {
-  return Object.entries(servers).flatMap(([name, records]) => {
-    const lines = attempts.filter(({ provider }) => provider === name);
-    const asked = records.length === lines.length ? records : records.filter(({ status }) => status === 200);
-    return lines.map((line, index) => ({ line, record: asked[index] }));
-  });
 }
 
 interface Cell {
