@@ -18,6 +18,9 @@ export interface Scale {
 const mostGroups = 1_000;
 const mostKeys = 100;
 
+/** US dollars that nothing costs. */
+const dust = 1e-9;
+
 /** Weight of a new time in the average of times until a provider has said that it will answer. */
 const acceptGain = 1 / 8;
 
@@ -189,7 +192,7 @@ class Sum {
   without(parts: readonly UsageSum[]): UsageSum {
     const rest = { ...this.#sum };
     for (const part of parts) for (const count of counts) rest[count] -= part[count];
-    // Dollars are fractions: less than nothing is left of them only by rounding.
-    return { ...rest, cost: Math.max(0, rest.cost) };
+    // Dollars are fractions: so little is left of them by rounding only, and may be less than nothing.
+    return { ...rest, cost: rest.cost < dust ? 0 : rest.cost };
   }
 }

@@ -98,7 +98,7 @@ export type TransportEvent = Stamp &
         readonly ledger: Attempt;
       }
     | {
-        /** An attempt has failed, or nobody could be asked, and the call goes on. */
+        /** An attempt has failed, its answer does not match the schema, or nobody could be asked; and the call goes on. */
         readonly type: 'retry';
         /** What the call goes on after. */
         readonly code: ErrorCode;

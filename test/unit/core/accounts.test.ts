@@ -97,6 +97,14 @@ describe('the sums of usage', () => {
     expect(accounts().sum({ metadata: 'team' })).toEqual([]);
   });
 
+  it('have no less than nothing left in a group, however dollars are rounded', () => {
+    const some = accounts();
+    for (const cost of [0.1, 0.2, 0.3]) some.settled(attempt({ usage, cost }), { team: `${cost}` });
+    some.settled(attempt({ usage, cost: 0 }), undefined);
+    const rest = some.sum({ metadata: 'team' }).find(({ key }) => key === undefined);
+    expect([rest?.attempts, rest?.cost]).toEqual([1, 0]);
+  });
+
   it('cannot be changed by whoever was given them', () => {
     const some = filled();
     Object.assign(some.sum(), { attempts: 0 });

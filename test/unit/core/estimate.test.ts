@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { costOf, estimateTextTokens, estimateTokens } from '../../../src/core/estimate.ts';
+import { costOf, countable, estimateTextTokens, estimateTokens, wideTokens } from '../../../src/core/estimate.ts';
 
 describe('the estimate of a request', () => {
   it('is a token for four characters, rounded up', () => {
@@ -66,7 +66,37 @@ describe('the cost of a usage', () => {
   });
 
   it('is not known without a usage or a price', () => {
+    // Some tell what was cached beside the input: nothing is paid back.
+    expect(
+      costOf({ inputTokens: 0, outputTokens: 0, cachedInputTokens: 100_000 }, { input: 2, output: 10 }),
+    ).toBeCloseTo(0.2);
     expect(costOf(undefined, price)).toBeUndefined();
     expect(costOf({ inputTokens: 1, outputTokens: 1 }, undefined)).toBeUndefined();
+  });
+});
+
+describe('a usage', () => {
+  it.each<[string, object | undefined]>([
+    ['is none', undefined],
+    ['has no output', { inputTokens: 1 }],
+    ['is no number', { inputTokens: 1, outputTokens: Number.NaN }],
+    ['is less than nothing', { inputTokens: -1, outputTokens: 1 }],
+    ['has reasoning that is no number', { inputTokens: 1, outputTokens: 1, reasoningTokens: Number.NaN }],
+  ])('does not count that %s', (_, usage) => {
+    expect(countable(usage as never)).toBeUndefined();
+  });
+});
+
+describe('a schema, and a script that takes more tokens', () => {
+  it('count', () => {
+    const jsonSchema = { type: 'object', description: 'x'.repeat(400) };
+    const plain = estimateTokens({ prompt: 'Hi' }).input;
+    expect(estimateTokens({ prompt: 'Hi', schema: { jsonSchema } }).input - plain).toBeGreaterThan(100);
+    // One that cannot be described is the adapter's to refuse.
+    const schema = { '~standard': { version: 1, vendor: 'x', validate: () => ({}) } } as const;
+    expect(estimateTokens({ prompt: 'Hi', schema }).input).toBe(plain);
+    expect([wideTokens({ prompt: 'Hello' }), wideTokens({ prompt: '日本語' }), wideTokens({ prompt: '🚀' })]).toEqual([
+      0, 2, 1,
+    ]);
   });
 });

@@ -185,6 +185,21 @@ describe('a line whose end nobody has told', () => {
   );
 });
 
+describe('what a provider says that an attempt costs', () => {
+  it.each([
+    [0.25, 0.25],
+    [0, 0],
+    [Number.NaN, 2],
+    [Number.POSITIVE_INFINITY, 2],
+    [-1, 2],
+  ])('%d counts as %d', (told, cost) => {
+    const { call, line } = aLine();
+    line.costs(told);
+    line.succeeded({ inputTokens: 1, outputTokens: 1 }, 'x', '');
+    expect(call.attempts[0]?.cost).toBe(cost);
+  });
+});
+
 describe('the cost of a call', () => {
   it('is that of all its attempts', () => {
     expect(totalCost([attempt({ cost: 1 }), attempt({ cost: 2 }), attempt({ cost: 0 })])).toBe(3);
