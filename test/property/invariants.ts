@@ -60,7 +60,9 @@ function checkEnding(scenario: Scenario, ending: Ending, own: readonly Transport
   if (text === undefined) expect(errors).not.toEqual([]);
   else {
     ends.push('ok');
-    expect(answers).toContain(text);
+    // An answer of theirs that is no JSON is asked again, and what comes is the answer to that.
+    const isAskedAgain = plan.schema && may.has('ok') && /^\{"name":"(?:\d+:\S+ ?)*"\}$/.test(text);
+    if (!isAskedAgain) expect(answers).toContain(text);
   }
   if (read !== undefined) expect(answers.some((answer) => answer.startsWith(read))).toBe(true);
   if (errors.length === 0 && toTheEnd.has(plan.reading)) expect(read).toBe(text);
