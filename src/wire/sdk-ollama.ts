@@ -8,10 +8,8 @@ export const ollamaDialect: SdkDialect = {
     if (!isPiece(result)) return undefined;
     const { text, called, image } = saidIn(result);
     if (result.done !== true) throw failures.of('truncated', 'ended before its answer was whole');
-    // The model was only told to be loaded, or to make room.
-    const idle = result.done_reason === 'load' || result.done_reason === 'unload';
     const end = { finishReason: finishOf(result, called), usage: usageOf(result), model: String(result.model ?? '') };
-    return (called || image || idle) && text === '' ? end : { text, ...end };
+    return (called || image || isOfModel(result)) && text === '' ? end : { text, ...end };
   },
   reader: (item) => {
     if (!isPiece(item)) return undefined;
@@ -20,7 +18,7 @@ export const ollamaDialect: SdkDialect = {
       const said = saidIn(piece);
       called ||= said.called;
       const { text, reasoning, image } = said;
-      const facts = { text, reasoning, other: said.called || image, model: piece.model };
+      const facts = { text, reasoning, other: said.called || image || isOfModel(piece), model: piece.model };
       return piece.done === true ? { ...facts, finish: finishOf(piece, called), usage: usageOf(piece) } : facts;
     };
   },
@@ -35,6 +33,11 @@ function isPiece({ done, message, response, model, created_at: at }: Fields): bo
   );
 }
 
+/** The model was only told to be loaded, or to make room. */
+function isOfModel({ done_reason: reason }: Fields): boolean {
+  return reason === 'load' || reason === 'unload';
+}
+
 function saidIn(piece: Fields) {
   const message = fieldsOf(piece.message);
   const [text, reasoning] = [message.content ?? piece.response, message.thinking ?? piece.thinking];
@@ -42,7 +45,7 @@ function saidIn(piece: Fields) {
     text: typeof text === 'string' ? text : '',
     reasoning: typeof reasoning === 'string' ? reasoning : '',
     called: Array.isArray(message.tool_calls) && message.tool_calls.length > 0,
-    image: typeof piece.image === 'string',
+    image: typeof piece.image === 'string' || (Array.isArray(message.images) && message.images.length > 0),
   };
 }
 

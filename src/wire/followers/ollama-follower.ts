@@ -31,6 +31,8 @@ export class OllamaFollower extends NotingFollower {
   whole(body: Fields): void {
     if (!('message' in body) && !('response' in body)) throw this.failures.inBand(body);
     this.take(body);
+    // The first piece of a stream, which a proxy has taken for all of it.
+    if (body.done === false) throw this.failures.of('truncated', 'ended its answer before it was whole');
     this.#reason ??= '';
   }
 

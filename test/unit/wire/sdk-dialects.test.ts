@@ -14,6 +14,7 @@ const paths = {
   chat: '/v1/chat/completions',
   responses: '/v1/responses',
   gemini: '/v1beta/models/m:streamGenerateContent',
+  ollama: '/api/chat',
 };
 type Name = keyof typeof paths;
 
@@ -59,6 +60,10 @@ const event = (type: string, more: object = {}): Item => ({ type, ...more });
 const created = event('response.created', { response: { model: 'm' } });
 const completed = (...output: readonly object[]): Item =>
   event('response.completed', { response: { status: 'completed', output } });
+const piece = (message: object, more: object = {}): Item => ({
+  ...{ model: 'm', created_at: '2026-11-22T00:00:00Z', message: { role: 'assistant', content: '', ...message } },
+  ...{ done: false, ...more },
+});
 const text = { type: 'message', content: [{ type: 'output_text', text: 'Hi' }] };
 
 const streams: readonly (readonly [string, Name, readonly Item[], object])[] = [
@@ -130,6 +135,12 @@ const streams: readonly (readonly [string, Name, readonly Item[], object])[] = [
     ],
     { content: 1, end: 'tool_calls' },
   ],
+  [
+    "a picture of Ollama's",
+    'ollama',
+    [piece({ images: ['AA'] }), piece({}, { done: true, done_reason: 'stop' })],
+    { content: 0, end: 'stop' },
+  ],
 ];
 
 describe('a stream of', () => {
@@ -142,6 +153,18 @@ describe('a stream of', () => {
     expect(fromTheSdk([created, completed(text)]).end).toBe('stop');
     expect(onTheWire('responses', [created, completed(text)]).end).toBe('stop');
   });
+});
+
+it('a model of Ollama that is only loaded has said nothing, and is not empty', () => {
+  const loaded = piece({}, { done: true, done_reason: 'load' });
+  expect([fromTheSdk([loaded]).end, onTheWire('ollama', [loaded]).end]).toEqual(['unknown', 'unknown']);
+});
+
+it('the first piece of a stream is no whole answer', () => {
+  const first = piece({ content: 'Hi' });
+  const one = followerOf('ollama');
+  expect(() => one.whole(first)).toThrow('before it was whole');
+  expect(() => answerIn(first, failures)).toThrow('before its answer was whole');
 });
 
 const whole = (message: object, finish_reason = 'stop', ...others: readonly object[]): Item => ({
@@ -165,6 +188,7 @@ describe('a whole answer of', () => {
     ],
     ['a file', 'gemini', part({ fileData: { fileUri: 'gs://f' } }, 'STOP')],
     ['the result of code', 'gemini', part({ codeExecutionResult: {} }, 'STOP')],
+    ["a picture of Ollama's", 'ollama', piece({ images: ['AA'] }, { done: true, done_reason: 'stop' })],
   ])('%s is not empty', (_, name, body) => {
     // Without a text it is not looked at for one.
     expect(answerIn(body, failures)).toMatchObject({ finishReason: expect.stringMatching(/stop|tool_calls/) });
