@@ -197,6 +197,36 @@ describe('bytes', () => {
     expect(await bytesThrough(transportFetch, '/v1/chat/completions', 'whole', true)).toEqual(bare);
   });
 
+  it.each<[string, string, string, string]>([
+    [
+      'of a preamble that repeats long instructions',
+      '/v1/responses',
+      `data: ${JSON.stringify({ type: 'response.created', response: { instructions: 'a'.repeat(400_000) } })}\n\n`,
+      'data: {"type":"response.output_text.delta","delta":"Hi"}\n\ndata: {"type":"response.completed","response":{"status":"completed"}}\n\n',
+    ],
+    [
+      'of one long event',
+      '/v1/chat/completions',
+      '',
+      `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'a'.repeat(400_000) }, finish_reason: 'stop' }] })}\n\n`,
+    ],
+    [
+      'of a preamble longer than what is held back',
+      '/v1/chat/completions',
+      ': keep-alive\n\n'.repeat(100_000),
+      'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n',
+    ],
+  ])('%s come, though nobody can read before the first content', async (id, path, preamble, rest) => {
+    answers.set(id, async (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(preamble);
+      response.end(rest);
+    });
+    const fetch = createFetch({ retry: false });
+    const { bytes } = await bytesThrough(fetch, path, id, false);
+    expect(bytes.toString() === preamble + rest).toBe(true);
+    await fetch.transport.close();
+  });
+
   it('are not read on while nobody reads them', async () => {
     const event = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'x'.repeat(4_000) } }] })}\n\n`;
     let written = 0;

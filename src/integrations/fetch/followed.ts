@@ -167,7 +167,8 @@ export class Followed implements Source {
     for (const [at, piece] of this.#held.entries()) {
       const isFirst = at === 0 && !this.#isAnswered;
       const value = isFirst ? new Piece(this.#head, piece, () => this.#passage.follower.finished) : piece;
-      this.#ready.push(at === last ? rawOf(value, piece, text, false) : rawOf(value, piece, '', true));
+      // The first is the answer already: were it the last, who reads ahead could be full before it, and wait for a reader for ever.
+      this.#ready.push(rawOf(value, piece, at === last ? text : '', at !== 0 && at !== last));
     }
     this.#held = [];
     this.#isAnswered = true;
