@@ -2,6 +2,15 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { kinds, makeCalls, mixedTransport } from './support.ts';
 
+// Nobody reads the stacks, and to write them is a fifth of the time. One line of them holds on to what all of them would.
+const { stackTraceLimit } = Error;
+beforeEach(() => {
+  Error.stackTraceLimit = 1;
+});
+afterEach(() => {
+  Error.stackTraceLimit = stackTraceLimit;
+});
+
 const rejections: unknown[] = [];
 const keep = (reason: unknown): void => {
   rejections.push(reason);

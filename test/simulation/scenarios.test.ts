@@ -9,6 +9,7 @@ const runs: Readonly<Record<string, number>> = {
   ...{ 'rate-limit-headers': 3, 'rate-limit-retry-after': 3, 'rate-limit-hidden': 3 },
   ...{ 'outage-200': 1, 'outage-patient': 3, 'errors-20': 3, 'errors-5': 3 },
   ...{ 'first-content': 2, stragglers: 2, overload: 3, exclusion: 2 },
+  ...{ 'concurrency-limit': 3, 'one-slow': 3, 'one-failing': 3, metastable: 3 },
 };
 
 describe('the transport in trouble', () => {
