@@ -1,129 +1,17 @@
-/** The table of clients under faults: its rows, and what one call of it comes to. */
+/** What one call of the table of clients under faults comes to. */
 
 import { createFetch } from '../../src/integrations/fetch.ts';
-import {
-  answerTo,
-  type FaultChoice,
-  faultOf,
-  type RequestRecord,
-  simulatedServer,
-  tokensOf,
-} from '../../src/testing/index.ts';
+import { answerTo, type RequestRecord, tokensOf } from '../../src/testing/index.ts';
 import { pause, within } from '../integration/support.ts';
-import { type Client, type ClientName, clientMakers, prompt, Refusal } from './fetch-clients.ts';
-import { cohereWire, ollamaWire, otherServer } from './other-wires.ts';
+import { type Client, prompt, Refusal } from './client.ts';
+import { type Column, type FaultRow, isLate, isSilent, type Mode, retries, words } from './client-rows.ts';
+import { type ClientServer, placeOf, serverFor } from './client-server.ts';
+import { type ClientName, clientMakers } from './fetch-clients.ts';
 
-export const modes = ['whole', 'stream'] as const;
-export type Mode = (typeof modes)[number];
-export const columns = ['plain', 'createFetch'] as const;
-export type Column = (typeof columns)[number];
-
-/** Words of an answer, and after how many of them it is cut: two thirds. */
-export const words = 60;
-const cutAfter = 40;
 /** Milliseconds after which a plain client is not waited for any longer. */
 export const boundMs = 12_000;
 /** Under a fetch a call that takes as long as this is hung: nothing in it waits for more than a few seconds. */
 const hungMs = 30_000;
-/** Rounds after the first, under a fetch. */
-export const retries = 2;
-
-/** One thing that goes wrong. */
-export interface FaultRow {
-  readonly name: string;
-  /** Made anew for each request: a date is one from now. */
-  readonly fault: () => FaultChoice;
-  /** With one request after which all is well, or with all of them. */
-  readonly strikes: 'once' | 'always';
-  /** Milliseconds after a refusal, received at this moment, before which nobody may ask again. */
-  readonly toldMs?: (receivedAt: number) => number;
-  /** The caller leaves, in one way or the other. */
-  readonly leaves?: 'abort' | 'break';
-  /** Garbage is collected before. */
-  readonly collects?: true;
-}
-
-const limit = { type: 'requests', code: 'rate_limit_exceeded', message: 'Rate limit reached for requests' };
-const limited = (headers: Record<string, string>): FaultChoice => ({
-  kind: 'status',
-  status: 429,
-  error: limit,
-  headers,
-});
-/** A date has whole seconds. */
-const dateAfter = (at: number) => Math.ceil((at + 2_000) / 1_000) * 1_000;
-
-/** The 16 of the field, and what else breaks an answer. */
-export const faultRows: readonly FaultRow[] = [
-  { name: '503 for ever', fault: () => 'http-503', strikes: 'always' },
-  { name: '429, `Retry-After: 1`', fault: () => 'rate-limited', strikes: 'once', toldMs: () => 1_000 },
-  {
-    name: '429, `retry-after-ms: 700`',
-    fault: () => limited({ 'retry-after-ms': '700' }),
-    strikes: 'once',
-    toldMs: () => 700,
-  },
-  {
-    name: '429, `Retry-After` with a date',
-    fault: () => limited({ 'retry-after': new Date(dateAfter(Date.now())).toUTCString() }),
-    strikes: 'once',
-    toldMs: (receivedAt) => dateAfter(receivedAt) - receivedAt,
-  },
-  { name: '429, `Retry-After: 600`', fault: () => 'rate-limited-600s', strikes: 'always', toldMs: () => 600_000 },
-  {
-    name: '503, `x-should-retry: false`',
-    fault: () => ({ kind: 'status', status: 503, headers: { 'x-should-retry': 'false' } }),
-    strikes: 'always',
-    toldMs: () => Number.POSITIVE_INFINITY,
-  },
-  { name: '400, content policy', fault: () => 'content-policy', strikes: 'always' },
-  { name: '401', fault: () => 'unauthorized', strikes: 'always' },
-  { name: `closed at ${cutAfter} of ${words}`, fault: () => cut('close'), strikes: 'once' },
-  { name: `clean end at ${cutAfter} of ${words}`, fault: () => cut('end'), strikes: 'once' },
-  { name: 'stall after 5 words', fault: () => 'stall', strikes: 'once' },
-  { name: '200, then silence', fault: () => 'silence-after-headers', strikes: 'once' },
-  { name: 'an error before the content', fault: () => 'stream-error-before-content', strikes: 'once' },
-  { name: '`stop` without content', fault: () => 'empty-answer', strikes: 'once' },
-  { name: 'the caller aborts', fault: () => 'ok', strikes: 'always', leaves: 'abort' },
-  {
-    name: 'the caller aborts, after garbage was collected',
-    fault: () => 'ok',
-    strikes: 'always',
-    leaves: 'abort',
-    collects: true,
-  },
-  { name: 'the reader leaves the loop', fault: () => 'ok', strikes: 'always', leaves: 'break' },
-  { name: '200 with an error in it', fault: () => 'error-in-200', strikes: 'once' },
-  {
-    name: 'end in the middle of an event',
-    fault: () => ({ kind: 'truncatedJson', afterTokens: cutAfter }),
-    strikes: 'once',
-  },
-  { name: `reset at ${cutAfter} of ${words}`, fault: () => cut('reset'), strikes: 'once' },
-  { name: 'reset before the headers', fault: () => 'reset-before-headers', strikes: 'once' },
-];
-
-function cut(by: 'close' | 'end' | 'reset'): FaultChoice {
-  return { kind: 'cut', afterTokens: cutAfter, by };
-}
-
-/** True where a stream breaks when content of it was delivered. */
-export function isLate({ fault }: FaultRow): boolean {
-  return ['cut', 'stall', 'truncatedJson'].includes(faultOf(fault())?.kind ?? '');
-}
-
-/** True where nothing but a clock could end the call. */
-export function isSilent({ fault }: FaultRow): boolean {
-  const kind = faultOf(fault())?.kind;
-  return kind === 'stall' || kind === 'silence';
-}
-
-/** Ollama's client can abort a stream, and nothing else. */
-export function canBe(client: ClientName, row: FaultRow, mode: Mode): boolean {
-  if (row.leaves === 'break') return mode === 'stream';
-  return row.leaves === undefined || mode === 'stream' || client !== 'ollama';
-}
-
 export interface Job {
   readonly client: ClientName;
   readonly row: FaultRow;
@@ -173,7 +61,6 @@ export async function callUnder({ client: name, row, mode, column }: Job, strike
     script: ({ index }: { readonly index: number }) => (strikes === 'always' || index === 0 ? row.fault() : 'ok'),
   };
   const server = await serverFor(name, options);
-  const at = { url: server.url, baseURL: `${server.url}/v1` };
   let asked = 0;
   const inner =
     column === 'plain' ? undefined : createFetch({ timeout: timersUnder(row), retry: { retries, maxWaitMs: 10_000 } });
@@ -183,7 +70,7 @@ export async function callUnder({ client: name, row, mode, column }: Job, strike
       asked += 1;
       return inner(...what);
     });
-  const client: Client = clientMakers[name](at, fetch);
+  const client: Client = clientMakers[name](placeOf(server), fetch);
   try {
     const seen =
       row.leaves === undefined ? await see(client, mode, server, column) : await leave(client, mode, server, row);
@@ -195,18 +82,10 @@ export async function callUnder({ client: name, row, mode, column }: Job, strike
   }
 }
 
-type Server = Pick<Awaited<ReturnType<typeof simulatedServer>>, 'url' | 'requests' | 'received' | 'close'>;
-type Options = NonNullable<Parameters<typeof simulatedServer>[0]>;
 type Seen = Pick<Cell, 'outcome' | 'words' | 'isPrefix' | 'error'>;
 
-function serverFor(name: ClientName, options: Options): Promise<Server> {
-  if (name === 'ollama') return otherServer(ollamaWire, options);
-  if (name === 'cohere-ai') return otherServer(cohereWire, options);
-  return simulatedServer(options);
-}
-
 /** Waits for what a call comes to. What has not ended at the bound is aborted. */
-async function see(client: Client, mode: Mode, { requests }: Server, column: Column): Promise<Seen> {
+async function see(client: Client, mode: Mode, { requests }: ClientServer, column: Column): Promise<Seen> {
   const controller = new AbortController();
   let text = '';
   let outcome: Seen['outcome'] | undefined;
@@ -259,7 +138,12 @@ const letGoMs = 1_500;
 const leaveAfter = 5;
 
 /** Leaves in the middle of an answer, and looks at the connection. */
-async function leave(client: Client, mode: Mode, server: Server, { leaves: how, collects }: FaultRow): Promise<Seen> {
+async function leave(
+  client: Client,
+  mode: Mode,
+  server: ClientServer,
+  { leaves: how, collects }: FaultRow,
+): Promise<Seen> {
   const controller = new AbortController();
   let count = 0;
   const seen = () => {

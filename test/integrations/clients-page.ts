@@ -1,19 +1,17 @@
 /** The page `docs/clients.md`, made of what the calls of the table came to. */
 
+import { boundMs, type Cell, type Job } from './client-faults.ts';
 import {
-  boundMs,
-  type Cell,
   type Column,
   canBe,
   columns,
   type FaultRow,
   faultRows,
-  type Job,
   type Mode,
   modes,
   retries,
   words,
-} from './client-faults.ts';
+} from './client-rows.ts';
 import type { ClientName } from './fetch-clients.ts';
 
 export const cellKey = ({ client, row, mode, column }: Job): string => [client, row.name, mode, column].join();

@@ -2,20 +2,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { pool } from '../integration/support.ts';
-import {
-  type Cell,
-  callUnder,
-  canBe,
-  columns,
-  faultRows,
-  isLate,
-  isSilent,
-  type Job,
-  modes,
-  retries,
-} from './client-faults.ts';
+import { apiKey } from './client.ts';
+import { type Cell, callUnder, type Job } from './client-faults.ts';
+import { canBe, columns, faultRows, isLate, isSilent, modes, retries } from './client-rows.ts';
 import { cellKey, clientsPage } from './clients-page.ts';
-import { apiKey, type ClientName, clientMakers } from './fetch-clients.ts';
+import { type ClientName, clientMakers } from './fetch-clients.ts';
 
 /** Every client that takes a fetch under every fault, over real sockets: as it comes, and with `createFetch()` under it. */
 

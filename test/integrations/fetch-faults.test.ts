@@ -1,9 +1,10 @@
-import { Ollama } from 'ollama';
 import { describe, expect, it } from 'vitest';
 import { TransportError } from '../../src/core/errors.ts';
 import { createFetch, type FetchOptions } from '../../src/integrations/fetch.ts';
-import { answerTo, type FaultChoice, simulatedServer } from '../../src/testing/index.ts';
-import { type Client, type ClientName, clientMakers, type OllamaFault, ollamaServer } from './fetch-clients.ts';
+import { answerTo, type FaultChoice } from '../../src/testing/index.ts';
+import { type Client, prompt } from './client.ts';
+import { placeOf, serverFor } from './client-server.ts';
+import { type ClientName, clientMakers } from './fetch-clients.ts';
 
 /**
  * Every client that takes a fetch, over real sockets, with its own retries as they are by default: what the table of clients under
@@ -13,9 +14,8 @@ import { type Client, type ClientName, clientMakers, type OllamaFault, ollamaSer
 /** Of a fetch at what falls silent. Nothing else may wait for a clock: on a busy machine all of these are slow at first. */
 const short = { idleMs: 1_000 };
 const long = { firstContentMs: 30_000, idleMs: 30_000, responseMs: 30_000 };
-const answer = answerTo('Say something in a few words', { words: 12 });
-/** All whose wire the simulated server speaks. */
-const names = (Object.keys(clientMakers) as ClientName[]).filter((name) => name !== 'ollama' && name !== 'cohere-ai');
+const answer = answerTo(prompt, { words: 12 });
+const names = Object.keys(clientMakers) as ClientName[];
 
 // What the AI SDK says of a model that it does not know is of no interest here.
 (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
@@ -23,18 +23,18 @@ const names = (Object.keys(clientMakers) as ClientName[]).filter((name) => name 
 /** A client at a server of its own, where these things go wrong one after the other. */
 async function at(
   name: ClientName,
-  faults: FaultChoice[],
+  faults: readonly FaultChoice[],
   { always, ...options }: FetchOptions & { always?: FaultChoice } = {},
 ) {
-  const server = await simulatedServer({ words: 12, tokenMs: 2, script: faults });
-  if (always !== undefined) await server.setFault(always);
+  const script = ({ index }: { readonly index: number }) => always ?? faults[index];
+  const server = await serverFor(name, { words: 12, tokenMs: 2, script });
   const fetch = createFetch({
     ...{ timeout: { ...long, ...(always === 'stall-comments' && short) }, retry: { maxWaitMs: 3_000 } },
     ...options,
   });
   return {
     server,
-    client: clientMakers[name](server, fetch) as Client,
+    client: clientMakers[name](placeOf(server), fetch) as Client,
     async [Symbol.asyncDispose]() {
       await fetch.transport.close({ timeoutMs: 0 });
       await server.close();
@@ -63,7 +63,7 @@ describe.concurrent.each(names)('%s', (name) => {
   });
 
   it.each<FaultChoice>(['http-503', 'empty-200'])('does not see %s', async (fault) => {
-    await using place = await at(name, [fault, undefined as never, fault]);
+    await using place = await at(name, [fault, 'ok', fault]);
     const { client, server } = place;
     expect(await client.whole()).toBe(answer);
     expect(server.requests.length).toBe(2);
@@ -109,59 +109,9 @@ describe.concurrent.each(names)('%s', (name) => {
     const { client, server } = place;
     const error = await failing(client.whole());
     expect(server.requests.length).toBe(1);
+    const told = error as { status?: number; statusCode?: number; status_code?: number };
     // Google says it with a 400.
-    const status =
-      (error as { status?: number; statusCode?: number }).status ?? (error as { statusCode?: number }).statusCode;
-    expect([400, 401]).toContain(status);
+    expect([400, 401]).toContain(told.status ?? told.statusCode ?? told.status_code);
     expect(`${error.message}${error.stack}`).not.toContain('sk-canary');
-  });
-});
-
-describe.concurrent('ollama', () => {
-  const asked = async (faults: OllamaFault[], ask: (client: Client) => Promise<string>) => {
-    const ollama = await ollamaServer(faults);
-    const fetch = createFetch({ timeout: { ...long, ...(faults.includes('stall') && short) } });
-    const outcome = await ask(ollama.client(fetch)).catch((error: Error) => error);
-    const { requests } = ollama;
-    await fetch.transport.close({ timeoutMs: 0 });
-    await ollama.close();
-    return { outcome, requests, text: ollama.text };
-  };
-
-  it.each<[OllamaFault[]]>([[[]], [['http-503', 'http-503']], [['error-in-200']]])(
-    'does not see %s',
-    async (faults) => {
-      const count = faults.length + 1;
-      const unary = await asked([...faults], (client) => client.whole());
-      expect([unary.outcome, unary.requests]).toEqual([unary.text, count]);
-      const stream = await asked([...faults], (client) => client.pieces());
-      expect([stream.outcome, stream.requests]).toEqual([stream.text, count]);
-    },
-  );
-
-  it.each<[OllamaFault]>([['cut-reset'], ['cut-end'], ['error-line'], ['stall']])(
-    'never takes a stream for whole after %s',
-    async (fault) => {
-      const { outcome, requests } = await asked([fault, fault], (client) => client.pieces());
-      expect(outcome).toBeInstanceOf(Error);
-      expect(requests).toBe(1);
-    },
-  );
-
-  it('closes the socket when its stream is aborted', async () => {
-    const ollama = await ollamaServer(['stall']);
-    const fetch = createFetch();
-    const stream = await new Ollama({ host: ollama.url, fetch }).chat({
-      model: 'm',
-      messages: [{ role: 'user', content: 'Hello' }],
-      stream: true,
-    });
-    await expect(async () => {
-      for await (const _ of stream) stream.abort();
-    }).rejects.toThrow();
-    while (ollama.left === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(ollama.requests).toBe(1);
-    await fetch.transport.close({ timeoutMs: 0 });
-    await ollama.close();
   });
 });
