@@ -30,7 +30,7 @@ const adapters = await exportsOf('providers');
 const doors = await exportsOf('integrations');
 
 /** Of a door with the core: the fetch reads all wires by itself, the others need an adapter beside them. */
-const doorLimits: Readonly<Record<string, string>> = { fetch: '82 kB' };
+const doorLimits: Readonly<Record<string, string>> = { fetch: '88 kB' };
 
 /** What the core entry exports, but one. */
 const allBut = (left: string): string =>
@@ -39,22 +39,22 @@ const allBut = (left: string): string =>
     .join(', ');
 
 export default [
-  { ...measured, name: 'everything', path: core, limit: '72 kB' },
-  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '54 kB' },
-  { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '53 kB' },
+  { ...measured, name: 'everything', path: core, limit: '86 kB' },
+  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '66 kB' },
+  { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '64 kB' },
   { ...measured, name: 'TransportError', path: core, import: '{ TransportError }', limit: '5 kB' },
   ...adapters.map(({ path, file, names }) => ({
     ...measured,
     name: `createTransport, ${file}`,
     path: [core, path],
     import: { [core]: '{ createTransport }', [path]: `{ ${names} }` },
-    limit: '71 kB',
+    limit: '82 kB',
   })),
   ...doors.map(({ path, file, names }) => ({
     ...measured,
     name: `createTransport, ${file} as a door`,
     path: [core, path],
     import: { [core]: '{ createTransport }', [path]: `{ ${names} }` },
-    limit: doorLimits[file] ?? '62 kB',
+    limit: doorLimits[file] ?? '68 kB',
   })),
 ];
