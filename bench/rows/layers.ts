@@ -17,6 +17,7 @@ import { rateLimit } from '../../src/middleware/rate-limit.ts';
 import { resume } from '../../src/middleware/resume.ts';
 import { retry } from '../../src/middleware/retry.ts';
 import { timeout } from '../../src/middleware/timeout.ts';
+import { join } from '../../src/middleware/transaction/join.ts';
 import { transaction } from '../../src/middleware/transaction.ts';
 import { validate } from '../../src/middleware/validate.ts';
 import { priority } from '../../src/routing/priority.ts';
@@ -100,6 +101,7 @@ class Pile {
       layer('resume', resume({}, { ...place, retries: true })),
       layer('validate', validate()),
       layer('deadline', deadline()),
+      layer('join', join()),
       layer('transaction', transaction()),
     ];
   }

@@ -217,7 +217,15 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     }
   }
 
-  readonly #given = ({ done, value }: IteratorResult<Chunk>): void => this.#came(done === true ? undefined : value);
+  readonly #given = (result: IteratorResult<Chunk>): void => {
+    try {
+      if (result.done === true) return this.#came(undefined);
+      if (result.value === undefined) throw new TypeError('A source has given no chunk');
+    } catch (error) {
+      return this.#broke(error);
+    }
+    this.#came(result.value);
+  };
 
   readonly #came = (come: Chunk | undefined): void => {
     if (this.#end !== undefined) return;

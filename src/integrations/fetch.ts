@@ -49,7 +49,10 @@ export function createFetch(options: FetchOptions = {}): TransportFetch {
 
   const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const incoming = await readIncoming(input, init);
-    if (incoming === undefined) return passed(inner, input, init);
+    if (incoming === undefined) {
+      transports.refuseWhenClosed();
+      return passed(inner, input, init);
+    }
     const asked = askedIn(incoming);
     const retries = isWarned ? 0 : clientRetriesOf(incoming.headers);
     isWarned ||= retries > 0;

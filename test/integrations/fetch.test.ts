@@ -218,6 +218,15 @@ describe('a key', () => {
     await thief.close();
   });
 
+  it('is not sent round in circles for ever', async () => {
+    const open = await answering((response) =>
+      response.writeHead(307, { location: `${open.baseURL}/chat/completions` }).end(),
+    );
+    await expect(ask(openaiAt(open.baseURL, fetchWith({ retry: false })))).rejects.toThrow('circles');
+    expect(open.requests.length).toBe(21);
+    await open.close();
+  });
+
   it('does not go along when a file is at another origin', async () => {
     const got: IncomingHttpHeaders[] = [];
     const listen = (answer: RequestListener): Promise<HttpServer> =>
@@ -298,6 +307,32 @@ describe('a stream that breaks after its first content', () => {
     });
     expect(seen.join('')).toBe(`${content}data: ${data}\n\n`);
     while (server.closedEarly === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await server.close();
+  });
+});
+
+describe('a stream', () => {
+  const body = JSON.stringify({ model, messages, stream: true });
+  const eventStream = { 'content-type': 'text/event-stream' };
+
+  it('is whole after its last event, however long its server keeps the connection, and however short a silence may be', async () => {
+    const choice = { index: 0, delta: { content: 'Hi' }, finish_reason: 'stop' };
+    const event = `data: ${JSON.stringify({ choices: [choice] })}\n\n`;
+    const server = await answering((response) => response.writeHead(200, eventStream).write(event));
+    const fetch = fetchWith({ timeout: { idleMs: 400 } });
+    const response = await fetch(`${server.baseURL}/chat/completions`, { method: 'POST', body });
+    expect(await response.text()).toBe(event);
+    await server.close();
+  });
+
+  it('of what is made in the background is not asked for twice, however long it is queued', async () => {
+    const created = { type: 'response.created', response: { id: 'r', status: 'queued', background: true } };
+    const event = `event: response.created\ndata: ${JSON.stringify(created)}\n\n`;
+    const server = await answering((response) => response.writeHead(200, eventStream).write(event));
+    const fetch = fetchWith({ timeout: { firstContentMs: 300, idleMs: 300 } });
+    const response = await fetch(`${server.baseURL}/responses`, { method: 'POST', body });
+    await expect(response.text()).rejects.toMatchObject({ code: 'stream_interrupted' });
+    expect(server.requests.length).toBe(1);
     await server.close();
   });
 });
@@ -427,6 +462,8 @@ describe('the transport of a fetch', () => {
     await fetch.transport.close();
     await expect(ask(openaiAt(primary.baseURL, fetch))).rejects.toMatchObject({ status: 503, code: 'closed' });
     await expect(fetch(`${primary.baseURL}/models`)).rejects.toMatchObject({ code: 'closed' });
+    const upload = { method: 'POST', body: new Blob(['{}']) };
+    await expect(fetch(`${primary.baseURL}/files`, upload)).rejects.toMatchObject({ code: 'closed' });
     expect(primary.requests.length).toBe(1);
   });
 

@@ -128,10 +128,14 @@ async function refusal(opened: Opened, attempt: Attempt): Promise<TransportError
   const { status, headers } = opened.head;
   if (isRedirect(status)) {
     opened.bytes.cancel();
-    return failures.of('bad_response', 'sends the request to another origin, where its key does not go', {
-      status,
-      retry: 'elsewhere',
-    });
+    return failures.of(
+      'bad_response',
+      'sends the request where it is not followed: to another origin, or round in circles',
+      {
+        status,
+        retry: 'elsewhere',
+      },
+    );
   }
   let bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
   try {

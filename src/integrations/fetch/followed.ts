@@ -13,7 +13,7 @@ import { type Head, joined, type Opened } from './send.ts';
 
 /** Bytes that are held back at most while there is no content in them. */
 const mostHeld = 1024 * 1024;
-/** Milliseconds for which more is waited for once an answer is whole: counts of tokens, a good-bye. */
+/** Milliseconds for which more is waited for at most once an answer is whole: counts of tokens, a good-bye. */
 const goodbyeMs = 5_000;
 /** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
 const drainMs = 1_000;
@@ -129,7 +129,9 @@ export class Followed implements Source {
     const { signal } = this.#attempt.reading;
     const { finished } = this.#passage.follower;
     try {
-      const piece = await (finished ? soon(this.#bytes.read(), goodbyeMs) : this.#bytes.read());
+      // Not as long as what is taken for a silence: the answer is whole.
+      const patienceMs = Math.min(goodbyeMs, this.#attempt.place.idleMs / 2);
+      const piece = await (finished ? soon(this.#bytes.read(), patienceMs) : this.#bytes.read());
       if (signal.aborted) throw reasonOf(signal);
       return piece;
     } catch (error) {

@@ -41,7 +41,7 @@ export class Transports implements FetchTransport {
 
   /** The one that a request goes through. @throws TransportError `closed` */
   for(incoming: Incoming): Transport {
-    if (this.#isClosed) throw new TransportError('closed', 'The transport is closed');
+    this.refuseWhenClosed();
     if (this.#targets !== undefined && incoming.route !== undefined) return this.#targets;
     const { url, route, json } = incoming;
     const named = route?.model ?? json?.model;
@@ -61,6 +61,11 @@ export class Transports implements FetchTransport {
     for (const { what, stops } of this.#listenings.values()) stops.set(transport, transport.on(...what));
     this.#forgetSome();
     return transport;
+  }
+
+  /** @throws TransportError `closed` */
+  refuseWhenClosed(): void {
+    if (this.#isClosed) throw new TransportError('closed', 'The transport is closed');
   }
 
   health(): readonly HealthSnapshot[] {

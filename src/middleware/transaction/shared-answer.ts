@@ -1,4 +1,4 @@
-import { sizeOf } from '../../core/chunk-source.ts';
+import { type CallingSource, sizeOf } from '../../core/chunk-source.ts';
 import { failed, TransportError } from '../../core/errors.ts';
 import type { Pump } from '../../core/pump.ts';
 import { readable } from '../../core/reply.ts';
@@ -69,7 +69,7 @@ export class SharedAnswer {
   }
 
   /** The chunks from the beginning, for one reader. `left` is called when it wants no more of them. */
-  read(left: () => void): AsyncIterator<Chunk> {
+  read(left: () => void): CallingSource {
     const place = new Place(this.#first, {
       take: () => this.#take(place),
       pull: () => this.#pull(),
@@ -89,10 +89,12 @@ export class SharedAnswer {
 
   /** Nobody reads it any more. */
   leave(): void {
+    // Who has left hears of it in another way than by an end that is none.
+    this.#places.clear();
     this.#chunks.return().catch(() => {});
   }
 
-  #take(place: Place): IteratorResult<Chunk> | TransportError | undefined {
+  #take(place: Place): Next | undefined {
     let chunk = this.#kept[this.#head + place.at - this.#first];
     if (chunk !== undefined) place.at += 1;
     // Who has seen nothing of an answer need not know that it began again.
@@ -103,23 +105,23 @@ export class SharedAnswer {
     }
     if (chunk !== undefined) {
       place.hasBegun = true;
-      return { done: false, value: chunk };
+      return chunk;
     }
     if (this.#end === undefined) return undefined;
-    return this.#end.error ?? { done: true, value: undefined };
+    return this.#end.error ?? 'over';
   }
 
   #pull(): void {
     if (this.#isPulling || this.#end !== undefined) return;
     this.#isPulling = true;
-    this.#chunks.next().then(this.#came, this.#broke);
+    this.#chunks.nextInto(this.#came, this.#broke);
   }
 
-  readonly #came = (result: IteratorResult<Chunk>): void => {
+  readonly #came = (chunk: Chunk | undefined): void => {
     this.#isPulling = false;
-    if (result.done === true) this.#end = { error: undefined };
-    else this.#add(result.value);
-    // What is there already needs no promise.
+    if (chunk === undefined) this.#end = { error: undefined };
+    else this.#add(chunk);
+    // What is there already need not be waited for.
     for (let next = this.#chunks.take(); next !== undefined; next = this.#chunks.take()) this.#add(next);
     this.#serve();
   };
@@ -176,24 +178,26 @@ export class SharedAnswer {
   }
 }
 
+/** What a reader is given: a chunk, an error, or that it is over. */
+type Next = Chunk | TransportError | 'over';
+
 interface Shelf {
-  take(): IteratorResult<Chunk> | TransportError | undefined;
+  take(): Next | undefined;
   pull(): void;
   left(): void;
 }
 
-interface Waiting {
-  resolve(result: IteratorResult<Chunk>): void;
-  reject(error: TransportError): void;
-}
+type Came = (chunk: Chunk | undefined) => void;
+type Broke = (error: unknown) => void;
 
 /** Where one reader is. It asks for one chunk at a time, as a pump does. */
-class Place implements AsyncIterableIterator<Chunk> {
+class Place implements CallingSource {
   /** How many chunks came before the one that is next. */
   at: number;
   hasBegun = false;
   readonly #shelf: Shelf;
-  #waiting: Waiting | undefined;
+  #came: Came | undefined;
+  #broke: Broke = () => {};
   #error: TransportError | undefined;
 
   constructor(at: number, shelf: Shelf) {
@@ -201,44 +205,49 @@ class Place implements AsyncIterableIterator<Chunk> {
     this.#shelf = shelf;
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
   next(): Promise<IteratorResult<Chunk>> {
-    const there = this.#error ?? this.#shelf.take();
-    if (TransportError.is(there)) return Promise.reject(there);
-    if (there !== undefined) return Promise.resolve(there);
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#shelf.pull();
+      this.nextInto((value) => resolve(value === undefined ? { done: true, value } : { done: false, value }), reject);
     });
   }
 
+  nextInto(came: Came, broke: Broke): void {
+    const there = this.#error ?? this.#shelf.take();
+    if (there !== undefined) return queueMicrotask(() => give(there, came, broke));
+    this.#came = came;
+    this.#broke = broke;
+    this.#shelf.pull();
+  }
+
   return(): Promise<IteratorResult<Chunk>> {
-    const result = { done: true, value: undefined } as const;
-    this.#waiting?.resolve(result);
-    this.#waiting = undefined;
+    this.#give('over');
     this.#shelf.left();
-    return Promise.resolve(result);
+    return Promise.resolve({ done: true, value: undefined });
   }
 
   /** Hands out what the reader waits for. Returns whether it waits on. */
   serve(): boolean {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return false;
+    if (this.#came === undefined) return false;
     const there = this.#shelf.take();
     if (there === undefined) return true;
-    this.#waiting = undefined;
-    if (TransportError.is(there)) waiting.reject(there);
-    else waiting.resolve(there);
-    return false;
+    this.#give(there);
+    return this.#came !== undefined;
   }
 
   /** It cannot be gone on with from here. */
   fail(error: TransportError): void {
     this.#error ??= error;
-    this.#waiting?.reject(this.#error);
-    this.#waiting = undefined;
+    this.#give(this.#error);
   }
+
+  #give(next: Next): void {
+    const came = this.#came;
+    this.#came = undefined;
+    if (came !== undefined) give(next, came, this.#broke);
+  }
+}
+
+function give(next: Next, came: Came, broke: Broke): void {
+  if (TransportError.is(next)) broke(next);
+  else came(next === 'over' ? undefined : next);
 }

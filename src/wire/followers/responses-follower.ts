@@ -23,7 +23,12 @@ export class ResponsesFollower extends NotingFollower {
       this.#end(fieldsOf(item.response));
       return false;
     }
-    if (type === 'response.created') this.named(fieldsOf(item.response).model);
+    if (type === 'response.created') {
+      const { model, background } = fieldsOf(item.response);
+      this.named(model);
+      // It is made whoever listens, perhaps much later: to ask again would have it made twice.
+      if (background === true) return true;
+    }
     if (type.endsWith('.delta')) return this.#delta(type, item.delta);
     if (type.startsWith('response.output_item.')) return this.#item(fieldsOf(item.item), type.endsWith('.done'));
     // Searching, running code, drawing: the provider is at work, and what it does is part of the answer.

@@ -365,7 +365,7 @@ describe('what is under a shared call', () => {
 
   it('is paid for once by a budget, and nothing stays reserved', async () => {
     const a = simulated(slow);
-    const tokens = budget({ tokens: 5_000 });
+    const tokens = budget({ tokens: 5_000, outputTokens: 4_000 });
     const llm = transport({ providers: [a], useEach: [tokens] });
     // One fits, two would not.
     await kept(Promise.all([llm.complete(hello, id), llm.complete(hello, id), whole(llm)]));
