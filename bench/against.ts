@@ -16,11 +16,20 @@ const rounds = 61;
 type Module = typeof import('../src/index.ts');
 type Options = Partial<Parameters<Module['createTransport']>[0]>;
 
-const ways: readonly (readonly [string, Options, 'chunks' | 'text'])[] = [
-  ['nothing is resumed (the default), read as chunks', {}, 'chunks'],
-  ['nothing is resumed (the default), read as text', {}, 'text'],
-  ['no resume layer at all', { resume: false }, 'chunks'],
-];
+interface Way {
+  readonly options?: Options;
+  readonly reads?: 'text';
+  /** Each call has an id of its own, and nobody joins it. */
+  readonly isNamed?: boolean;
+}
+
+const ways: Readonly<Record<string, Way>> = {
+  'nothing is resumed (the default), read as chunks': {},
+  'nothing is resumed (the default), read as text': { reads: 'text' },
+  'no resume layer at all': { options: { resume: false } },
+  'an id that nobody joins': { isNamed: true },
+};
+let named = 0;
 
 async function main(path: string | undefined): Promise<void> {
   if (path === undefined) throw new Error('expected the folder of another checkout: node bench/against.ts FOLDER');
@@ -30,11 +39,12 @@ async function main(path: string | undefined): Promise<void> {
     ['there', resolve(path)],
   ] as const) {
     const { createTransport } = (await import(join(folder, 'src/index.ts'))) as Module;
-    for (const [way, options, reads] of ways)
+    for (const [way, { options, reads, isNamed }] of Object.entries(ways))
       for (const chunks of [short, long]) {
         const llm = createTransport({ ...options, providers: [stubProvider(chunks)] });
         calls.set(`${where}/${way}/${chunks}`, async () => {
-          const stream = await llm.complete(streamRequest);
+          named += 1;
+          const stream = await llm.complete(streamRequest, isNamed ? { transactionId: `id-${named}` } : {});
           return readOut(reads === 'text' ? stream.text : stream);
         });
       }
@@ -47,7 +57,7 @@ async function main(path: string | undefined): Promise<void> {
   const told = (values: readonly number[]): string =>
     [0.25, 0.5, 0.75].map((share) => quantile([...values], share).toFixed(0)).join(' / ');
   console.log(`CPU of a chunk in nanoseconds, quartiles of ${rounds} rounds`);
-  for (const [way] of ways) {
+  for (const way of Object.keys(ways)) {
     const [here, there] = [costs('here', way), costs('there', way)];
     const ratios = here.map((cost, round) => cost / (there[round] ?? cost));
     console.log(`${way}: here ${told(here)}, there ${told(there)}, ratio ${quantile(ratios, 0.5).toFixed(3)}`);

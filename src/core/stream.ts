@@ -54,11 +54,21 @@ class AnswerStream<T> implements CompletionStream<T> {
   }
 }
 
+interface Waiting {
+  resolve(result: IteratorResult<string>): void;
+  reject(error: unknown): void;
+}
+
+const over: IteratorResult<string> = { done: true, value: undefined };
+
 /** Not a generator: that could be left only between two pieces, and a stream that is stalled would keep its socket. */
 class TextIterator implements AsyncIterableIterator<string> {
   readonly #chunks: Pump;
-  #last: Promise<unknown> = Promise.resolve();
+  /** Those who wait for a text, of which the first is next. */
+  #waiting: Waiting[] = [];
   #begun = false;
+  /** It began again before anybody knew that only its text is read. */
+  #lost: TransportError | undefined;
 
   constructor(chunks: Pump) {
     this.#chunks = chunks;
@@ -69,34 +79,64 @@ class TextIterator implements AsyncIterableIterator<string> {
   }
 
   next(): Promise<IteratorResult<string>> {
-    const next = this.#last.then(() => this.#next());
-    this.#last = next.catch(() => {});
-    return next;
+    const text = this.#waiting.length === 0 ? this.#there() : undefined;
+    if (text !== undefined) return Promise.resolve({ done: false, value: text });
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      if (this.#waiting.length === 1) this.#ask();
+    });
   }
 
   async return(): Promise<IteratorResult<string>> {
     await this.#chunks.return();
-    return { done: true, value: undefined };
+    return over;
   }
 
-  async #next(): Promise<IteratorResult<string>> {
-    for (;;) {
-      const { done, value } = await this.#chunks.next();
-      if (done === true) return { done, value: undefined };
-      if (value.type === 'text') {
-        this.#begun = true;
-        return { done: false, value: value.text };
-      }
-      // It began again before anybody knew that only its text is read.
-      if (value.type === 'restart' && this.#begun) {
-        const error = new TransportError('stream_interrupted', 'The answer began again, which its text cannot tell', {
-          provider: value.provider,
-          partial: { text: this.#chunks.readBefore, toolCalls: [], reasoning: undefined },
-        });
-        this.#chunks.stop(error);
-        // With what the layers add to it. What comes before that is of the other answer.
-        for (;;) if ((await this.#chunks.next()).done === true) throw error;
-      }
+  /** The next text, when it has come already. */
+  #there(): string | undefined {
+    for (let chunk = this.#chunks.take(); chunk !== undefined; chunk = this.#chunks.take()) {
+      const text = this.#textOf(chunk);
+      if (text !== undefined) return text;
     }
+    return undefined;
+  }
+
+  #textOf(chunk: Chunk): string | undefined {
+    // What comes after it began again is of the other answer.
+    if (this.#lost !== undefined) return undefined;
+    if (chunk.type === 'restart' && this.#begun) this.#lose(chunk.provider);
+    if (chunk.type !== 'text') return undefined;
+    this.#begun = true;
+    return chunk.text;
+  }
+
+  #ask(): void {
+    this.#chunks.nextInto(this.#came, this.#broke);
+  }
+
+  readonly #came = (chunk: Chunk | undefined): void => {
+    if (chunk === undefined) {
+      if (this.#lost !== undefined) return this.#broke(this.#lost);
+      for (const waiting of this.#waiting.splice(0)) waiting.resolve(over);
+      return;
+    }
+    const text = this.#textOf(chunk);
+    if (text !== undefined) this.#waiting.shift()?.resolve({ done: false, value: text });
+    if (this.#waiting.length > 0) this.#ask();
+  };
+
+  readonly #broke = (error: unknown): void => {
+    this.#lost = undefined;
+    this.#waiting.shift()?.reject(error);
+    if (this.#waiting.length > 0) this.#ask();
+  };
+
+  /** Ends in an error, which is told once the layers have added to it what they add. */
+  #lose(provider: string): void {
+    this.#lost = new TransportError('stream_interrupted', 'The answer began again, which its text cannot tell', {
+      provider,
+      partial: { text: this.#chunks.readBefore, toolCalls: [], reasoning: undefined },
+    });
+    this.#chunks.stop(this.#lost);
   }
 }
