@@ -24,6 +24,19 @@ try {
 }
 // #endregion
 
+// #region resume
+const survivor = await llm.complete(
+  { prompt: 'Tell me a long one.', stream: true },
+  { resume: { mode: 'continue', otherwise: 'restart' } },
+);
+let told = '';
+for await (const chunk of survivor) {
+  if (chunk.type === 'text') told += chunk.text;
+  if (chunk.type === 'restart') told = ''; // it could not be gone on with: drop what you have
+}
+// #endregion
+console.log('\n', told.length);
+
 // #region cancel
 const controller = new AbortController();
 const answer = llm.complete({ prompt: 'Count to a million.' }, { signal: controller.signal, timeoutMs: 30_000 });
