@@ -53,6 +53,8 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #pulling = false;
   #isAnswered = false;
   #end: { readonly error: TransportError | undefined } | undefined;
+  /** All of it has come: from here on nothing can break. */
+  #whole: ProviderAnswer | undefined;
   #thrown = false;
   #readsText: () => boolean = () => false;
   #taken = false;
@@ -127,7 +129,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
 
   /** Stops with an error. Does nothing when it is over. */
   stop(error: TransportError): void {
-    this.#finish(error, undefined, true);
+    this.#finish(error, true);
   }
 
   /** Changes what passes, from the first chunk on; only before anything was read. Returns false when it is too late for that. */
@@ -274,12 +276,15 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         const answer = { ...this.partial, finishReason, usage, model, raw: undefined };
         const error = this.#hooks.judge?.(answer, this.#said.isRaw);
         if (error !== undefined) return this.#finish(error);
+        // Before it is delivered: a reader may leave in the turn in which it is given the last chunk.
+        this.#whole = answer;
         this.#deliver(chunk);
-        return this.#finish(undefined, answer);
+        return this.#finish(undefined);
       }
     }
     this.#deliver(chunk);
-    if ((chunk as RawChunk).isQuiet === true) return;
+    // A reader that leaves in this turn is told of nothing more.
+    if ((chunk as RawChunk).isQuiet === true || this.#end !== undefined) return;
     if (!told) this.#hooks.content?.();
     // Once: to resolve what is resolved already costs more than all the rest of a chunk.
     if (!this.#isAnswered) this.#resolveAnswered();
@@ -294,8 +299,9 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   }
 
   /** @param isOurs nothing that passes here was changed on its way into what the error tells. */
-  #finish(error: TransportError | undefined, answer?: ProviderAnswer, isOurs = false): void {
+  #finish(thrown: TransportError | undefined, isOurs = false): void {
     if (this.#end !== undefined) return;
+    const error = this.#whole === undefined ? thrown : undefined;
     // A caller who has cancelled wants nothing more; of a stream that broke, what had come can still be read.
     if (error?.code === 'cancelled') this.#queue.clear();
     // What a source says had come is not what has passed where it was changed on its way.
@@ -313,7 +319,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     }
     if (whole !== undefined) this.#rejectAnswered(whole);
     else if (!this.#isAnswered) this.#resolveAnswered();
-    this.#hooks.settled(whole === undefined ? { answer: answer as ProviderAnswer } : { error: whole });
+    this.#hooks.settled(whole === undefined ? { answer: this.#whole as ProviderAnswer } : { error: whole });
     // Not awaited: a generator that is stuck waits in its own `next` until its signal is aborted.
     try {
       this.#source.return?.()?.then(undefined, () => {});
