@@ -1,11 +1,11 @@
 import { asked, type Call, callOf } from '../core/context.ts';
-import { failed, scrubbed, type TransportError, withFields } from '../core/errors.ts';
+import { failed, scrubbed, TransportError, withFields } from '../core/errors.ts';
 import { mapError } from '../core/reply.ts';
 import { wordsOf } from '../core/request.ts';
 import { abandoned, forkSignal } from '../core/signals.ts';
 import { now } from '../core/time.ts';
 import type { TransactionOptions, TransactionStore } from '../core/transaction-types.ts';
-import type { CompletionRequest, Context, ErrorCode, Middleware } from '../core/types.ts';
+import type { CompletionRequest, Context, ContextKey, ErrorCode, Middleware } from '../core/types.ts';
 import { digestOf } from './transaction/digest.ts';
 import { InProcessStore } from './transaction/in-process-store.ts';
 import { share } from './transaction/join.ts';
@@ -109,7 +109,7 @@ class Shares {
     const more = context.get(asked);
     if (more === false) return undefined;
     const call = callOf(context);
-    const id = JSON.stringify([this.#by === undefined ? '' : String(context.get(this.#by)), call.transactionId]);
+    const id = JSON.stringify([this.#by === undefined ? '' : ownerIn(context, this.#by), call.transactionId]);
     const digest = digestOf(request, more);
     let shared = this.#underWay.get(id);
     if (shared === undefined) {
@@ -127,6 +127,14 @@ class Shares {
   async close(): Promise<void> {
     await this.#replays?.written();
   }
+}
+
+/** Whose the id is. @throws TransportError `invalid_request` for what is the same text for everybody, such as an object. */
+function ownerIn(context: Context, by: ContextKey<string>): string {
+  const owner: unknown = context.get(by);
+  if (typeof owner === 'string' || typeof owner === 'number') return String(owner);
+  const says = `The value of the key that transaction.by names has to be a string, and is ${owner === null ? 'null' : typeof owner}`;
+  throw new TransportError('invalid_request', `${says}: whose the transactionId is cannot be told`);
 }
 
 function storeOf(options: TransactionOptions): TransactionStore {

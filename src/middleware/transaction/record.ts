@@ -45,7 +45,8 @@ function plain(usage: Usage): Usage {
 /** What was kept. `undefined` when it is none of ours, whoever has written it. */
 export function readRecord(kept: unknown): TransactionRecord | undefined {
   try {
-    const record: unknown = typeof kept === 'string' ? JSON.parse(kept) : kept;
+    // A store that keeps what it was given as it is: of that, only what JSON can say.
+    const record: unknown = JSON.parse(typeof kept === 'string' ? kept : JSON.stringify(kept));
     return isRecord(record) ? record : undefined;
   } catch {
     return undefined;

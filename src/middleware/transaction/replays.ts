@@ -76,7 +76,7 @@ export class Replays {
       return Promise.resolve(undefined);
     }
     // Most are in process, and need no timer.
-    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== 'function') return Promise.resolve(answer);
+    if (typeof answer === 'string' || answer === undefined) return Promise.resolve(answer);
     return new Promise((resolve) => {
       let stop = (): void => {};
       let isOver = false;
