@@ -81,6 +81,16 @@ function validating({ validate, retry }: TransportOptions): ValidateOptions | fa
   return validate === false ? false : { ...(retry === false && { maxReasks: 0 }), ...validate };
 }
 
+/** As it is now: who asks the next question with the same object changes nothing of what is asked again, or summed up, for this one. */
+function asItIs(request: CompletionRequest): CompletionRequest {
+  try {
+    const { metadata } = request;
+    return metadata === undefined ? { ...request } : { ...request, metadata: { ...metadata } };
+  } catch (thrown) {
+    throw failed(thrown);
+  }
+}
+
 /** The transport. `open` is what `complete()` and `wrap()` have in common. */
 export class Pipeline implements Transport {
   readonly #events = new Events();
@@ -184,8 +194,9 @@ export class Pipeline implements Transport {
     options: CallOptions = {},
   ): Promise<Completion<T> | CompletionStream<T>> {
     checkCall(request, options);
-    const { reply, transactionId } = await this.open(request, options);
-    if (request.stream === true) return completionStream<T>(reply, transactionId);
+    const own = asItIs(request);
+    const { reply, transactionId } = await this.open(own, options);
+    if (own.stream === true) return completionStream<T>(reply, transactionId);
     // A middleware of the user's may have answered with a stream that is not read to its end yet.
     return (await drain(reply)) as Completion<T>;
   }

@@ -278,7 +278,7 @@ export function checkCall(request: CompletionRequest, options: CallOptions): voi
     checkCallOptions(options);
   } catch (error) {
     const transactionId = (options as CallOptions | null)?.transactionId;
-    throw typeof transactionId === 'string' ? withFields(failed(error), { transactionId }) : error;
+    throw typeof transactionId === 'string' ? withFields(failed(error), { transactionId }) : failed(error);
   }
 }
 
