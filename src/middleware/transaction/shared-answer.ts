@@ -24,7 +24,7 @@ export class SharedAnswer {
   /** Of the chunk at the head: how many came before it. */
   #first = 0;
   readonly #places = new Set<Place>();
-  readonly #pumps: Pump[] = [];
+  readonly #pumps = new Set<Pump>();
   #isPulling = false;
   /** How many want it whole. */
   #drains = 0;
@@ -43,7 +43,7 @@ export class SharedAnswer {
     this.#mostKept = kept;
     this.#over = over;
     chunks.readAsText(
-      () => this.#drains === 0 && this.#pumps.length > 0 && this.#pumps.every((pump) => pump.isTextOnly),
+      () => this.#drains === 0 && this.#pumps.size > 0 && [...this.#pumps].every((pump) => pump.isTextOnly),
     );
   }
 
@@ -82,9 +82,13 @@ export class SharedAnswer {
     return place;
   }
 
-  /** What a reader reads it by. When all of them are handed text alone, none can be told that it begins again. */
-  isReadBy(pump: Pump): void {
-    this.#pumps.push(pump);
+  /**
+   * What a reader reads it by, until it leaves: what is returned says so. When all of them are handed text alone, none can be told that
+   * it begins again.
+   */
+  isReadBy(pump: Pump): () => void {
+    this.#pumps.add(pump);
+    return () => this.#pumps.delete(pump);
   }
 
   /** Nobody reads it any more. */

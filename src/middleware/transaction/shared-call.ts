@@ -175,7 +175,7 @@ export class SharedCall {
       (outcome): Outcome => (outcome.ok ? { ok: true, completion: this.#own(outcome.completion, member) } : outcome),
     );
     const { chunks: pump, done } = readable({ provider: answer.provider, chunks, done: own });
-    answer.isReadBy(pump);
+    const unread = answer.isReadBy(pump);
     // Before the error is told: with the ledger goes who goes on.
     pump.mapError((error) => {
       leave();
@@ -189,6 +189,7 @@ export class SharedCall {
     void answer.done.then(() => pump.hurry(true));
     const ended = done.then(async (outcome) => {
       stop();
+      unread();
       if (isLast) await answer.done;
       return outcome;
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RawChunk } from '../../../src/core/chunk-source.ts';
 import { TransportError } from '../../../src/core/errors.ts';
+import type { Pump } from '../../../src/core/pump.ts';
 import { readable, replyFrom } from '../../../src/core/reply.ts';
 import type { Chunk } from '../../../src/core/types.ts';
 import { SharedAnswer } from '../../../src/middleware/transaction/shared-answer.ts';
@@ -153,6 +154,22 @@ describe('a shared answer', () => {
     completion.catch(() => {});
     expect(below.chunks.isTextOnly).toBe(false);
     left();
+    expect(below.chunks.isTextOnly).toBe(true);
+  });
+
+  it('is text alone again for its source when who read chunks has left', async () => {
+    const below = readable(foreignReply(new Source()).reply);
+    const answer = new SharedAnswer(below, nobody);
+    const [chunks, text] = [1, 2].map(
+      () =>
+        readable({ provider: 'a', chunks: { [Symbol.asyncIterator]: () => answer.read(nobody) }, done: answer.done })
+          .chunks,
+    ) as [Pump, Pump];
+    const leave = answer.isReadBy(chunks);
+    answer.isReadBy(text);
+    text.readAsText(() => true);
+    expect(below.chunks.isTextOnly).toBe(false);
+    leave();
     expect(below.chunks.isTextOnly).toBe(true);
   });
 });

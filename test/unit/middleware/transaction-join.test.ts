@@ -341,6 +341,22 @@ describe('what is under a shared call', () => {
     expect(textOf(second.chunks)).toBe(textOf(all[0] ?? []));
   });
 
+  it('does not begin again for who reads text alone, when who read chunks has left', async () => {
+    const a = simulated({ name: 'a', ...slow, script: ['cut-reset'] });
+    const b = simulated({ name: 'b', ...slow });
+    const llm = transport({ providers: [a, b], resume: { mode: 'restart' }, hedge: false });
+    const chunks = await kept(llm.complete(streamed, id));
+    const text = await kept(llm.complete(streamed, id));
+    const read = async (): Promise<void> => {
+      for await (const piece of text.text) expect(piece).not.toBe('');
+    };
+    const said = watch(read());
+    await chunks[Symbol.asyncIterator]().return?.();
+    await advance(20_000);
+    expect(said.result).toMatchObject({ code: 'stream_interrupted' });
+    expect([a.requests.length, b.requests.length]).toEqual([1, 0]);
+  });
+
   it('is validated once, and asked again once', async () => {
     const answers = ['{"city": 7}', '{"city": "Paris"}'];
     let count = 0;
