@@ -242,6 +242,20 @@ describe('what is asked under one id', () => {
   });
 });
 
+describe('a call whose tenant is no text', () => {
+  it.each([{ name: 'acme' }, undefined, null, 7])('is refused, before anything is sent: %j', async (who) => {
+    const tenant = contextKey('tenant', 'anonymous');
+    const a = simulated(slow);
+    const llm = transport({ providers: [a], transaction: { by: tenant } });
+    const values = [tenant.of(who as never)];
+    const { code, message } = await broken(llm.complete(hello, { ...id, values }));
+    expect([code, message]).toEqual(['invalid_request', 'The value of the key transaction.by: expected a string']);
+    expect(a.requests).toEqual([]);
+    await kept(llm.complete(hello, { values }));
+    llm.events.splice(0);
+  });
+});
+
 describe('a call that leaves', () => {
   const ways: readonly [string, (llm: ReturnType<typeof transport>) => Promise<unknown>][] = [
     [
