@@ -20,10 +20,10 @@ for (const { key, spent, reserved } of daily.state()) console.log(key, spent.dol
 // #region refused
 llm.on('budget:refuse', ({ key, wanted, spent }) => console.log(key, 'wanted', wanted.dollars, 'after', spent.dollars));
 try {
-  await llm.complete({ prompt: 'A very long answer, please', maxOutputTokens: 100_000 }, acme);
+  await llm.complete({ prompt: 'A very long answer, please', maxOutputTokens: 66_650 }, acme);
 } catch (error) {
   if (!TransportError.is(error) || error.code !== 'budget_exceeded') throw error;
-  console.log(error.attempts.length, error.retryAfterMs); // 0, and how long until midnight
+  console.log(error.attempts.length, error.retryAfterMs); // 0, and the milliseconds until midnight
 }
 // #endregion
 
