@@ -183,7 +183,16 @@ const foreign = new Set([
     'attemptNumber',
     ...['bindTools', 'withConfig', 'withStructuredOutput', 'withFallbacks', 'maxConcurrency', 'maxTokens'],
     ...['modelResetInterval', 'shouldRetryThisError', 'retryAfterOutput', 'disabled', 'onError', 'onRetry'],
-    ...['abortSignal', 'textStream', 'defaultHeaders', 'retryOptions', 'stopAfterAttempt', 'models', 'num_retries'],
+    ...[
+      'abortSignal',
+      'textStream',
+      'withResponse',
+      'defaultHeaders',
+      'retryOptions',
+      'stopAfterAttempt',
+      'models',
+      'num_retries',
+    ],
   ],
 ]);
 
