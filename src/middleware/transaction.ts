@@ -132,9 +132,9 @@ class Shares {
 /** Whose the id is. @throws TransportError `invalid_request` for what is the same text for everybody, such as an object. */
 function ownerIn(context: Context, by: ContextKey<string>): string {
   const owner: unknown = context.get(by);
-  if (typeof owner === 'string' || typeof owner === 'number') return String(owner);
-  const says = `The value of the key that transaction.by names has to be a string, and is ${owner === null ? 'null' : typeof owner}`;
-  throw new TransportError('invalid_request', `${says}: whose the transactionId is cannot be told`);
+  if (typeof owner === 'string') return owner;
+  const what = owner === null ? 'null' : typeof owner;
+  throw new TransportError('invalid_request', `The value of the key transaction.by: expected a string, got ${what}`);
 }
 
 function storeOf(options: TransactionOptions): TransactionStore {

@@ -70,13 +70,4 @@ describe('tenants whose key holds no string', () => {
     expect(await ask(other)).toBe(typeof other === 'string' ? 'answer 1' : 'invalid_request');
     await llm.close();
   });
-
-  it('may have numbers for names', async () => {
-    const tenant = contextKey<unknown>('tenant', 0);
-    const llm = createTransport({ providers: [simulated()], transaction: { by: tenant as never } });
-    await llm.complete(request, { ...named, values: [tenant.of(7)] });
-    const again = await llm.complete(request, { ...named, values: [tenant.of(7)] });
-    expect(again.attempts).toEqual([]);
-    await llm.close();
-  });
 });

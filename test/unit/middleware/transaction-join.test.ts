@@ -249,7 +249,10 @@ describe('a call whose tenant is no text', () => {
     const llm = transport({ providers: [a], transaction: { by: tenant } });
     const values = [tenant.of(who as never)];
     const { code, message } = await broken(llm.complete(hello, { ...id, values }));
-    expect([code, message]).toEqual(['invalid_request', 'The value of the key transaction.by: expected a string']);
+    expect([code, message]).toEqual([
+      'invalid_request',
+      `The value of the key transaction.by: expected a string, got ${who === null ? 'null' : typeof who}`,
+    ]);
     expect(a.requests).toEqual([]);
     await kept(llm.complete(hello, { values }));
     llm.events.splice(0);
