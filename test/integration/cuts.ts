@@ -61,7 +61,7 @@ export const providersOf: Readonly<Record<Format, (at: Place, name: string, fetc
 
 /** Characters of two, three and four bytes, on their own and in clusters; then what a model may say beside text. */
 export function answerFor(prompt: string): Answer {
-  const text = answerTo(prompt, { words: 40 });
+  const text = answerTo(prompt, { words: 24 });
   if (prompt.includes('tool')) {
     return {
       text,
