@@ -26,6 +26,9 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** What looks at the package as it is installed: it is packed once for all of them, and only when one of them runs. */
+const packed = ['test/package/{application,installed,readme}.test.ts'];
+
 /** What measures, waits for real time or for other processes, or replaces a module: each in a process of its own. */
 const alone = [
   'test/*.test.ts',
@@ -33,6 +36,9 @@ const alone = [
   'test/integrations/clients-table.test.ts',
   'test/unit/control/queue-cost.test.ts',
 ];
+
+/** Not `exclude`, in whose place `--exclude` could then add nothing. */
+const without = (paths: readonly string[]): string[] => paths.map((path) => `!${path}`);
 
 export default defineConfig({
   test: {
@@ -44,13 +50,13 @@ export default defineConfig({
     execArgv: ['--expose-gc'],
     sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, test: { name: 'alone', include: alone } },
+      { extends: true, test: { name: 'alone', include: [...alone, ...without(packed)] } },
+      { extends: true, test: { name: 'packed', include: packed, globalSetup: 'test/package/set-up.ts' } },
       {
         extends: true,
         test: {
           name: 'together',
-          // Not `exclude`, in whose place `--exclude` could then add nothing.
-          include: ['test/**/*.test.ts', ...alone.map((path) => `!${path}`)],
+          include: ['test/**/*.test.ts', ...without(alone)],
           // One process after another would load and compile the same modules two hundred times.
           isolate: false,
           setupFiles: ['test/together.ts'],

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { inject } from 'vitest';
 
 export const root = join(import.meta.dirname, '..', '..');
 
@@ -125,25 +126,13 @@ export interface Project extends AsyncDisposable {
   readonly tarball: string;
 }
 
-/**
- * Packs the package as it would be published and installs it in an empty project, without a network: what it depends on is packed
- * from what is installed here, so the versions are those of the lock file.
- */
+/** An empty project of its own that has installed the package, as the set-up of these tests packed it. */
 export async function installed(): Promise<Project> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'llm-transport-package-')));
-  const path = join(folder, 'app');
-  await mkdir(path);
-  const modules = dependenciesOf(root);
-  const quiet = ['--silent', '--no-audit', '--no-fund', '--ignore-scripts'];
-  ok(await npm(['pack', ...quiet, '--pack-destination', folder, '.', ...modules], root));
-  const tarballs = (await readdir(folder)).filter((file) => file.endsWith('.tgz')).map((file) => join(folder, file));
-  await writeFile(join(path, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }));
-  ok(await npm(['install', ...quiet, '--offline', '--cache', join(folder, 'cache'), ...tarballs], path));
-  return {
-    path,
-    tarball: tarballs.find((file) => /[/\\]llm-transport-\d[^/\\]*$/.test(file)) ?? '',
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
-  };
+  const { folder, tarball } = inject('packed');
+  const place = await realpath(await mkdtemp(join(tmpdir(), 'llm-transport-app-')));
+  const path = join(place, 'app');
+  await cp(join(folder, 'app'), path, { recursive: true, verbatimSymlinks: true });
+  return { path, tarball, [Symbol.asyncDispose]: () => rm(place, { recursive: true, force: true }) };
 }
 
 /** Puts packages that are installed here into a project, as they are: what they need is found where they really are. */
@@ -157,21 +146,6 @@ export async function link(project: string, names: readonly string[]): Promise<v
 
 /** What an application installs to be compiled for Node. */
 export const nodeTypes = ['@types/node', 'undici-types'];
-
-/** The folders of everything that a package needs at run time, itself not included. */
-function dependenciesOf(path: string, found = new Set<string>()): ReadonlySet<string> {
-  for (const name of Object.keys(manifest(path).dependencies ?? {})) {
-    const folder = join(root, 'node_modules', name);
-    if (found.has(folder)) continue;
-    found.add(folder);
-    dependenciesOf(folder, found);
-  }
-  return found;
-}
-
-function ok(ran: Ran): void {
-  if (ran.code !== 0) throw new Error(`npm failed (${ran.code}): ${ran.stdout}${ran.stderr}`);
-}
 
 /** The text of a declaration file and of all that it imports, by file; `foreign` is what is imported from other packages. */
 export function reachable(file: string): { readonly files: ReadonlyMap<string, string>; readonly foreign: string[] } {
