@@ -6,9 +6,10 @@ import { reasonOf } from './core/signals.ts';
 import type { CallInfo, Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from './core/types.ts';
 import { classifyThrown } from './wire/classify-thrown.ts';
 import { type Failures, failuresOf } from './wire/failures.ts';
+import type { StreamEnd } from './wire/followers/follower.ts';
 import { isStreamedText, partsOfStreamed } from './wire/sdk-ai.ts';
 import { answerIn, itemsAfter } from './wire/sdk-dialects.ts';
-import type { SdkItems, StreamEnd } from './wire/sdk-items.ts';
+import type { ItemFollower } from './wire/sdk-items.ts';
 
 /** A function of yours that calls a model. Hand its `signal` on, so that what is given up is really stopped. */
 export type WrappedCall<I, T> = (input: I, info: CallInfo) => Promise<T>;
@@ -123,7 +124,7 @@ export class WrappedFunction implements Provider {
     context: Context,
   ): AsyncGenerator<Chunk, void, undefined> {
     const iterator = items[Symbol.asyncIterator]();
-    let sdk: SdkItems | undefined;
+    let sdk: ItemFollower | undefined;
     let empty = true;
     let held: unknown[] = [];
     let over = false;
@@ -138,12 +139,12 @@ export class WrappedFunction implements Provider {
         held.push(item);
         if (!(sdk?.take(item) ?? true)) continue;
         empty = false;
-        for (const value of held) yield raw(value, value === item ? sdk?.itemText : undefined);
+        for (const value of held) yield value === item ? raw(value, sdk?.itemText, sdk?.itemReasoning) : raw(value);
         held = [];
       }
       over = true;
       const end: StreamEnd = sdk?.end() ?? { finishReason: 'unknown', usage: undefined, model: '' };
-      for (const value of held) yield { type: 'raw', value };
+      for (const value of held) yield raw(value);
       if (sdk === undefined && empty) throw failures.of('empty_response', 'ended its stream with nothing in it');
       yield { type: 'finish', ...end };
     } finally {
@@ -164,7 +165,7 @@ export class WrappedFunction implements Provider {
     let handed = false;
     for await (const chunk of this.#follow(partsOfStreamed(result), failures, job, context)) {
       if (handed || chunk.type !== 'raw') yield chunk;
-      else yield raw(result, (chunk as RawChunk).text);
+      else yield raw(result, (chunk as RawChunk).text, (chunk as RawChunk).reasoning);
       handed = true;
     }
   }
@@ -218,8 +219,8 @@ function leave(iterator: AsyncIterator<unknown>): void {
   }
 }
 
-function raw(value: unknown, text: string | undefined): RawChunk {
-  return { type: 'raw', value, text };
+function raw(value: unknown, text?: string, reasoning?: string): RawChunk {
+  return { type: 'raw', value, text, reasoning };
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -6,6 +6,8 @@ export interface RawChunk {
   readonly value: unknown;
   /** The text in it: for who has to say what had come. */
   readonly text?: string;
+  /** The reasoning in it. */
+  readonly reasoning?: string;
   /** What it counts for in what is read ahead, in bytes or characters. */
   readonly size?: number;
   /** It has to pass, but is no content: no answer, and no progress. */

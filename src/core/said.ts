@@ -17,6 +17,7 @@ export class Said {
     else if (chunk.type === 'raw') {
       this.isRaw = true;
       this.text += (chunk as RawChunk).text ?? '';
+      this.#reasoning += (chunk as RawChunk).reasoning ?? '';
     }
   }
 

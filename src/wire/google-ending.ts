@@ -37,7 +37,7 @@ export function finishReasonOf(
   reason: string,
   hasToolCalls: boolean,
   failures: Failures,
-  partial: PartialAnswer,
+  partial: PartialAnswer | undefined,
 ): FinishReason {
   const code = breaks.get(reason) ?? families.find(([pattern]) => pattern.test(reason))?.[1];
   if (code !== undefined) throw broken(code, reason, failures, partial);
@@ -47,11 +47,16 @@ export function finishReasonOf(
 }
 
 /** The error of a prompt that was blocked: there is no answer at all. */
-export function blocked(reason: string, failures: Failures, partial: PartialAnswer): TransportError {
+export function blocked(reason: string, failures: Failures, partial: PartialAnswer | undefined): TransportError {
   return failures.of('content_filtered', `refused the prompt by policy${named(reason)}`, { partial });
 }
 
-function broken(code: ErrorCode, reason: string, failures: Failures, partial: PartialAnswer): TransportError {
+function broken(
+  code: ErrorCode,
+  reason: string,
+  failures: Failures,
+  partial: PartialAnswer | undefined,
+): TransportError {
   const says =
     code === 'content_filtered'
       ? 'refused to answer by policy'

@@ -59,7 +59,7 @@ export function refused(failures: Failures, partial: PartialAnswer): TransportEr
 }
 
 /** Finish reasons that are failures: OpenRouter's `error`, DeepSeek's lack of resources, vLLM's `abort`. */
-export function throwIfStopped(reason: string, failures: Failures, partial: PartialAnswer): void {
+export function throwIfStopped(reason: string, failures: Failures, partial: PartialAnswer | undefined): void {
   if (reason === 'insufficient_system_resource')
     throw failures.of('overloaded', 'broke off its answer for lack of resources', { partial });
   if (reason === 'error' || reason === 'abort')

@@ -2,14 +2,14 @@ import type { ProviderAnswer } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { aiDialect } from './sdk-ai.ts';
-import { anthropicDialect } from './sdk-anthropic.ts';
 import { chatDialect } from './sdk-chat.ts';
 import { cohereDialect } from './sdk-cohere.ts';
 import { googleDialect } from './sdk-google.ts';
-import { type SdkDialect, SdkItems } from './sdk-items.ts';
+import { type ItemFollower, type SdkDialect, SdkItems } from './sdk-items.ts';
 import { langchainDialect } from './sdk-langchain.ts';
 import { ollamaDialect } from './sdk-ollama.ts';
 import { responsesDialect } from './sdk-responses.ts';
+import { anthropicDialect } from './sdk-wires.ts';
 
 /** No result is of two of them; the first are those that are asked most. */
 const dialects: readonly SdkDialect[] = [
@@ -41,12 +41,12 @@ export function answerIn(result: unknown, failures: Failures): Partial<ProviderA
 }
 
 /** What follows the stream that begins with an item; `undefined` when it is none of an SDK's. */
-export function itemsAfter(item: unknown, failures: Failures): SdkItems | undefined {
+export function itemsAfter(item: unknown, failures: Failures): ItemFollower | undefined {
   if (typeof item !== 'object') return undefined;
   const fields = fieldsOf(item);
   for (const dialect of dialects) {
-    const reader = dialect.reader(fields);
-    if (reader !== undefined) return new SdkItems(reader, failures);
+    const reader = dialect.reader(fields, failures);
+    if (reader !== undefined) return typeof reader === 'function' ? new SdkItems(reader, failures) : reader;
   }
   return undefined;
 }

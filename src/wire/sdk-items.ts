@@ -1,6 +1,7 @@
 import type { PartialAnswer } from '../core/errors.ts';
 import type { FinishReason, ProviderAnswer, Usage } from '../core/types.ts';
 import type { Failures } from './failures.ts';
+import type { StreamEnd } from './followers/follower.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 
 /** What one item of an SDK's stream says. */
@@ -27,6 +28,18 @@ export interface ItemContext {
 /** Reads the items of one stream, in their order. @throws TransportError what an item means that is an error */
 export type ItemReader = (item: Fields, context: ItemContext) => ItemFacts;
 
+/** Follows a stream that passes by as an SDK's objects, untouched. */
+export interface ItemFollower {
+  /** Takes an item. True when it has content. @throws TransportError what an error in it means */
+  take(item: unknown): boolean;
+  /** The text in the last item. */
+  readonly itemText: string;
+  /** The reasoning in it. */
+  readonly itemReasoning: string;
+  /** The stream has ended. @throws TransportError `truncated`, `content_filtered`, or `empty_response`: it was no answer */
+  end(): StreamEnd;
+}
+
 /** What the results of an SDK look like. */
 export interface SdkDialect {
   /**
@@ -34,22 +47,12 @@ export interface SdkDialect {
    * @throws TransportError why it is no answer
    */
   whole(result: Fields, failures: Failures): Partial<ProviderAnswer> | undefined;
-  /** A reader for the stream that begins with an item; `undefined` when it is none of this SDK's. */
-  reader(item: Fields): ItemReader | undefined;
+  /** Follows the stream that begins with an item, and has not taken it yet; `undefined` when it is none of this SDK's. */
+  reader(item: Fields, failures: Failures): ItemFollower | ItemReader | undefined;
 }
 
-/** What is known of a foreign stream once it has ended. */
-export interface StreamEnd {
-  readonly finishReason: FinishReason;
-  readonly usage: Usage | undefined;
-  readonly model: string;
-}
-
-/**
- * Follows a stream that passes by as an SDK's objects, untouched: knows content from preamble, and an end from a break, which the SDKs
- * report alike.
- */
-export class SdkItems implements ItemContext {
+/** Follows a stream with what a reader says of its items: knows content from preamble, and an end from a break. */
+export class SdkItems implements ItemFollower, ItemContext {
   readonly failures: Failures;
   readonly #read: ItemReader;
   #text = '';
@@ -59,18 +62,14 @@ export class SdkItems implements ItemContext {
   #finish: FinishReason | undefined;
   #usage: Usage | undefined;
   #model = '';
-  /** The text in the last item. */
   itemText = '';
+  itemReasoning = '';
 
   constructor(read: ItemReader, failures: Failures) {
     this.#read = read;
     this.failures = failures;
   }
 
-  /**
-   * Takes an item. True when it has content.
-   * @throws TransportError what an error in it means
-   */
   take(item: unknown): boolean {
     const {
       text = '',
@@ -82,6 +81,7 @@ export class SdkItems implements ItemContext {
       model,
     } = this.#read(fieldsOf(item), this);
     this.itemText = text;
+    this.itemReasoning = reasoning;
     this.#text += text;
     this.#reasoning += reasoning;
     this.#other ||= other;
@@ -92,10 +92,6 @@ export class SdkItems implements ItemContext {
     return text !== '' || reasoning !== '' || other;
   }
 
-  /**
-   * The stream has ended.
-   * @throws TransportError `truncated`, `content_filtered`, or `empty_response`: it was no answer
-   */
   end(): StreamEnd {
     const partial = this.partial();
     if (this.#finish === undefined)

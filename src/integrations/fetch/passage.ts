@@ -2,10 +2,9 @@ import type { Dialect } from '../../wire/dialect.ts';
 import { readErrorBody } from '../../wire/error-body.ts';
 import type { Failures } from '../../wire/failures.ts';
 import { Alike } from '../../wire/followers/alike.ts';
-import type { Follower } from '../../wire/followers/follower.ts';
+import type { Follower, StreamEnd } from '../../wire/followers/follower.ts';
 import { NdjsonParser } from '../../wire/ndjson.ts';
 import { fieldsOf } from '../../wire/openai-chat-parts.ts';
-import type { StreamEnd } from '../../wire/sdk-items.ts';
 import { type SseEvent, SseParser } from '../../wire/sse.ts';
 
 /** Reads the events of a stream while its bytes pass. */

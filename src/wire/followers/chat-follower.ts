@@ -24,7 +24,6 @@ const known: ReadonlySet<string> = new Set([
 /** What an event has in it that is more than a piece of the first choice's text. One pattern, because each look costs. */
 const more =
   /"(?:error|tool_calls|function_call|refusal|reasoning\w*|text|usage)":\s*(?!null|""|\[\])|"finish_reason":\s*"|"index":\s*[1-9]/;
-const nothing = { text: '', toolCalls: [], reasoning: undefined };
 
 /**
  * Follows Chat Completions, and the older Completions: OpenAI, Azure, and all who speak the same. Its terminal event is the
@@ -41,7 +40,7 @@ export class ChatFollower extends NotingFollower {
   }
 
   take(chunk: Fields, event: string): boolean {
-    this.itemText = '';
+    this.begin();
     const { choices, error } = chunk;
     if (error !== undefined && error !== null) throw this.failures.inBand({ error });
     // Some servers put the error's fields straight into the event.
@@ -53,7 +52,7 @@ export class ChatFollower extends NotingFollower {
     return content;
   }
 
-  whole(body: Fields): void {
+  protected takeWhole(body: Fields): void {
     const { choices, error } = body;
     if (error !== undefined && error !== null) throw this.failures.inBand({ error });
     if (!Array.isArray(choices)) throw this.failures.inBand(body);
@@ -88,7 +87,7 @@ export class ChatFollower extends NotingFollower {
     if (error !== undefined && error !== null) throw this.failures.inBand({ error });
     const delta = fieldsOf(choice.delta ?? choice.message);
     let content = this.#says(delta.content) || this.says(choice.text);
-    if (reasoningOf(delta) !== '') content = true;
+    if (this.thinks(reasoningOf(delta))) content = true;
     if (typeof delta.refusal === 'string' && delta.refusal !== '') this.refused = content = true;
     for (const part in delta) {
       if (known.has(part) || !hasSomething(delta[part])) continue;
@@ -98,7 +97,7 @@ export class ChatFollower extends NotingFollower {
     if (typeof reason === 'string' && reason !== '') {
       this.#reason ??= reason;
       this.#open.delete(index);
-      throwIfStopped(reason, this.failures, nothing);
+      throwIfStopped(reason, this.failures, this.partial);
     } else if (this.#reason === undefined || content) this.#open.add(index);
     return content;
   }

@@ -22,7 +22,7 @@ export class CohereFollower extends NotingFollower {
   }
 
   take(item: Fields, event: string): boolean {
-    this.itemText = '';
+    this.begin();
     const named = item.type ?? item.event_type;
     const type = typeof named === 'string' ? named : event;
     if (type === 'error' || event === 'error' || hasSomething(item.error)) throw this.failures.inBand(item);
@@ -32,7 +32,7 @@ export class CohereFollower extends NotingFollower {
       case 'content-start':
       case 'content-delta': {
         const { text, thinking } = fieldsOf(message.content);
-        return this.says(text) || hasSomething(thinking);
+        return this.says(text) || this.thinks(thinking);
       }
       case 'tool-plan-delta':
         return hasSomething(message.tool_plan);
@@ -57,7 +57,7 @@ export class CohereFollower extends NotingFollower {
     }
   }
 
-  whole(body: Fields): void {
+  protected takeWhole(body: Fields): void {
     const message = fieldsOf(body.message);
     if (typeof body.text === 'string') this.says(body.text);
     else if (body.finish_reason === undefined) throw this.failures.inBand(body);

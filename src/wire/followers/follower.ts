@@ -1,11 +1,18 @@
+import type { PartialAnswer } from '../../core/errors.ts';
 import type { FinishReason, Usage } from '../../core/types.ts';
 import type { Failures } from '../failures.ts';
 import type { Fields } from '../openai-chat-parts.ts';
-import type { StreamEnd } from '../sdk-items.ts';
+
+/** What is known of an answer that has passed by, once it is over. */
+export interface StreamEnd {
+  readonly finishReason: FinishReason;
+  readonly usage: Usage | undefined;
+  readonly model: string;
+}
 
 /**
- * Follows an answer that passes by untouched, as parsed events or in one piece: knows content from preamble, an end from a break, and
- * an error in good clothes. One for each wire format.
+ * Follows an answer that passes by untouched, as parsed events, as items of an SDK that are as on the wire, or in one piece: knows
+ * content from preamble, an end from a break, and an error in good clothes. One for each wire format.
  */
 export interface Follower {
   /** Takes an event. True when it has content. @throws TransportError what an error in it means */
@@ -16,8 +23,12 @@ export interface Follower {
   whole(body: Fields): void;
   /** The terminal event has come. */
   readonly finished: boolean;
-  /** The text in the last event. */
+  /** The text in the last event; of an answer in one piece, all of it. */
   readonly itemText: string;
+  /** The reasoning in it. */
+  readonly itemReasoning: string;
+  /** The model will not: what has come of its words is a refusal. */
+  readonly refused: boolean;
   /** US dollars, where the provider tells them. */
   readonly cost: number | undefined;
   /** The answer is over. @throws TransportError `truncated`, `content_filtered` or `empty_response`: it was no answer */
@@ -29,27 +40,34 @@ export abstract class NotingFollower implements Follower {
   protected readonly failures: Failures;
   /** Something other than reasoning has come. */
   protected said = false;
-  /** The model will not. */
-  protected refused = false;
   protected usage: Usage | undefined;
   protected model = '';
   itemText = '';
+  itemReasoning = '';
+  refused = false;
   cost: number | undefined;
+  #isWhole = false;
 
   constructor(failures: Failures) {
     this.failures = failures;
   }
 
   abstract take(item: Fields, event: string): boolean;
-  abstract whole(body: Fields): void;
+  protected abstract takeWhole(body: Fields): void;
   abstract get finished(): boolean;
   /** Why the answer ended. May throw what a bad reason means. */
   protected abstract finishReason(): FinishReason;
+
+  whole(body: Fields): void {
+    this.#isWhole = true;
+    this.takeWhole(body);
+  }
 
   skim(data: string, event: string): boolean {
     const text = this.textIn(data, event);
     if (text === undefined) return false;
     this.itemText = text;
+    this.itemReasoning = '';
     this.said = true;
     return true;
   }
@@ -61,10 +79,22 @@ export abstract class NotingFollower implements Follower {
     if (!this.finished) throw this.failures.of('truncated', 'ended its answer before it was whole');
     const finishReason = this.finishReason();
     if (finishReason === 'content_filter' || this.refused)
-      throw this.failures.of('content_filtered', 'refused to answer by policy');
+      throw this.failures.of('content_filtered', 'refused to answer by policy', { partial: this.partial });
     if (!this.said && finishReason !== 'length')
       throw this.failures.of('empty_response', 'ended its answer with nothing in it');
     return { finishReason, usage: this.usage, model: this.model };
+  }
+
+  /** What an answer in one piece has in it. Of a stream, whoever has handed it out knows. */
+  protected get partial(): PartialAnswer | undefined {
+    if (!this.#isWhole) return undefined;
+    return { text: this.itemText, toolCalls: [], reasoning: this.itemReasoning || undefined };
+  }
+
+  /** Another event. */
+  protected begin(): void {
+    this.itemText = '';
+    this.itemReasoning = '';
   }
 
   /** Notes the model, as the provider names it. */
@@ -77,6 +107,13 @@ export abstract class NotingFollower implements Follower {
     if (typeof text !== 'string' || text === '') return false;
     this.itemText += text;
     this.said = true;
+    return true;
+  }
+
+  /** A piece of what the model thinks, which is no answer. True when there is anything in it. */
+  protected thinks(text: unknown): boolean {
+    if (typeof text !== 'string' || text === '') return false;
+    this.itemReasoning += text;
     return true;
   }
 

@@ -3,12 +3,11 @@ import { blocked, finishReasonOf } from '../google-ending.ts';
 import { partsOf } from '../google-raw.ts';
 import { usageOfGemini } from '../google-usage.ts';
 import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
-import { hasSomething, NotingFollower } from './follower.ts';
+import { NotingFollower } from './follower.ts';
 import { textAfter } from './skim.ts';
 
 /** What an event has in it that is more than a piece of the first candidate's text. One pattern, because each look costs. */
 const more = /"(?:error|finishReason|promptFeedback|functionCall|thought|message)":|"index":\s*[1-9]/;
-const nothing = { text: '', toolCalls: [], reasoning: undefined };
 
 /** Follows Gemini's generateContent. Its terminal event is the `finishReason` of each candidate, or a `blockReason`. */
 export class GeminiFollower extends NotingFollower {
@@ -24,7 +23,7 @@ export class GeminiFollower extends NotingFollower {
   }
 
   take(chunk: Fields): boolean {
-    this.itemText = '';
+    this.begin();
     const { error, candidates, usageMetadata } = chunk;
     if (error !== undefined && error !== null) throw this.failures.inBand({ error });
     if (typeof chunk.code === 'number' && typeof chunk.message === 'string') throw this.failures.inBand(chunk);
@@ -41,7 +40,7 @@ export class GeminiFollower extends NotingFollower {
     return content;
   }
 
-  whole(body: Fields): void {
+  protected takeWhole(body: Fields): void {
     this.take(body);
     const isGemini = ['candidates', 'usageMetadata', 'modelVersion', 'promptFeedback'].some((field) => field in body);
     if (!isGemini) throw this.failures.inBand(body);
@@ -57,8 +56,8 @@ export class GeminiFollower extends NotingFollower {
   }
 
   protected finishReason(): FinishReason {
-    if (this.#block !== undefined) throw blocked(this.#block, this.failures, nothing);
-    return finishReasonOf(this.#reason ?? '', this.#tools, this.failures, nothing);
+    if (this.#block !== undefined) throw blocked(this.#block, this.failures, this.partial);
+    return finishReasonOf(this.#reason ?? '', this.#tools, this.failures, this.partial);
   }
 
   #candidate(candidate: Fields): boolean {
@@ -74,7 +73,7 @@ export class GeminiFollower extends NotingFollower {
   }
 
   #part(part: Fields): boolean {
-    if (part.thought === true) return hasSomething(part.text);
+    if (part.thought === true) return this.thinks(part.text);
     if (typeof part.text === 'string') return this.says(part.text);
     if (part.functionCall !== undefined) this.#tools = true;
     // A picture, code, the results of code.

@@ -1,5 +1,5 @@
 import type { FinishReason } from '../../core/types.ts';
-import { anthropicUsageOf, laterUsage, stopReasonOf } from '../anthropic-parts.ts';
+import { anthropicUsageOf, laterUsage, refusalOf, stopReasonOf } from '../anthropic-parts.ts';
 import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
 import { textAfter } from './skim.ts';
@@ -8,6 +8,7 @@ import { textAfter } from './skim.ts';
 export class MessagesFollower extends NotingFollower {
   #finished = false;
   #stopReason: unknown;
+  #stopDetails: unknown;
   #usage: Fields = {};
   #tools = false;
 
@@ -16,7 +17,7 @@ export class MessagesFollower extends NotingFollower {
   }
 
   take(item: Fields, event: string): boolean {
-    this.itemText = '';
+    this.begin();
     const type = typeof item.type === 'string' ? item.type : event;
     if (type === 'error' || event === 'error' || hasSomething(item.error)) throw this.failures.inBand(item);
     switch (type) {
@@ -30,10 +31,13 @@ export class MessagesFollower extends NotingFollower {
         return this.#block(fieldsOf(item.content_block));
       case 'content_block_delta':
         return this.#delta(fieldsOf(item.delta));
-      case 'message_delta':
+      case 'message_delta': {
+        const { stop_reason: reason, stop_details: details } = fieldsOf(item.delta);
         this.#usage = laterUsage(this.#usage, item.usage);
-        this.#stopReason = fieldsOf(item.delta).stop_reason ?? this.#stopReason;
+        this.#stopReason = reason ?? this.#stopReason;
+        this.#stopDetails = details ?? this.#stopDetails;
         return false;
+      }
       case 'message_stop':
         this.#finish();
         return false;
@@ -42,7 +46,7 @@ export class MessagesFollower extends NotingFollower {
     }
   }
 
-  whole(body: Fields): void {
+  protected takeWhole(body: Fields): void {
     const { content, error } = body;
     if (body.type === 'error' || hasSomething(error)) throw this.failures.inBand(body);
     if (!Array.isArray(content)) throw this.failures.inBand(body);
@@ -50,6 +54,7 @@ export class MessagesFollower extends NotingFollower {
     this.named(body.model);
     this.#usage = laterUsage({}, body.usage);
     this.#stopReason = body.stop_reason;
+    this.#stopDetails = body.stop_details;
     this.#finish();
   }
 
@@ -58,7 +63,9 @@ export class MessagesFollower extends NotingFollower {
   }
 
   protected finishReason(): FinishReason {
-    return stopReasonOf(this.#stopReason, this.#tools);
+    const reason = stopReasonOf(this.#stopReason, this.#tools);
+    if (reason !== 'content_filter') return reason;
+    throw this.failures.of('content_filtered', refusalOf(this.#stopDetails), { partial: this.partial });
   }
 
   #finish(): void {
@@ -69,7 +76,7 @@ export class MessagesFollower extends NotingFollower {
   #block(block: Fields): boolean {
     const { type } = block;
     if (type === 'text') return this.says(block.text);
-    if (type === 'thinking') return hasSomething(block.thinking);
+    if (type === 'thinking') return this.thinks(block.thinking);
     if (type === 'redacted_thinking' || type === undefined) return false;
     if (type === 'tool_use') this.#tools = true;
     return this.gives();
@@ -80,7 +87,7 @@ export class MessagesFollower extends NotingFollower {
       case 'text_delta':
         return this.says(delta.text);
       case 'thinking_delta':
-        return hasSomething(delta.thinking);
+        return this.thinks(delta.thinking);
       case 'input_json_delta':
         return hasSomething(delta.partial_json) && this.gives();
       case 'signature_delta':

@@ -16,11 +16,11 @@ export class OllamaFollower extends NotingFollower {
   }
 
   take(item: Fields): boolean {
-    this.itemText = '';
+    this.begin();
     if (hasSomething(item.error)) throw this.failures.inBand(item);
     const message = fieldsOf(item.message);
     let content = this.says(message.content) || this.says(item.response);
-    if (hasSomething(message.thinking) || hasSomething(item.thinking)) content = true;
+    if (this.thinks(message.thinking) || this.thinks(item.thinking)) content = true;
     if (hasSomething(message.tool_calls)) this.#tools = content = this.gives();
     if (hasSomething(message.images) || hasSomething(item.image)) content = this.gives();
     this.named(item.model);
@@ -28,7 +28,7 @@ export class OllamaFollower extends NotingFollower {
     return content;
   }
 
-  whole(body: Fields): void {
+  protected takeWhole(body: Fields): void {
     if (!('message' in body) && !('response' in body)) throw this.failures.inBand(body);
     this.take(body);
     // The first piece of a stream, which a proxy has taken for all of it.

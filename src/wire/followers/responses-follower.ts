@@ -15,7 +15,7 @@ export class ResponsesFollower extends NotingFollower {
   }
 
   take(item: Fields, event: string): boolean {
-    this.itemText = '';
+    this.begin();
     const type = typeof item.type === 'string' ? item.type : event;
     if (type === 'error' || event === 'error') throw this.failures.inBand(item);
     if (type === 'response.failed') throw this.#failed(fieldsOf(item.response));
@@ -35,7 +35,7 @@ export class ResponsesFollower extends NotingFollower {
     return /^response\.\w+_call(?:_\w+)?\./.test(type) && this.gives();
   }
 
-  whole(body: Fields): void {
+  protected takeWhole(body: Fields): void {
     const { status, error } = body;
     if (status === 'failed') throw this.#failed(body);
     if (error !== undefined && error !== null) throw this.failures.inBand({ error });
@@ -68,7 +68,10 @@ export class ResponsesFollower extends NotingFollower {
   #delta(type: string, delta: unknown): boolean {
     if (type === 'response.output_text.delta') return this.says(delta);
     if (!hasSomething(delta)) return false;
-    if (type.startsWith('response.reasoning')) return true;
+    if (type.startsWith('response.reasoning')) {
+      this.thinks(delta);
+      return true;
+    }
     if (type === 'response.refusal.delta') this.refused = true;
     if (type.startsWith('response.function_call')) this.#tools = true;
     return this.gives();

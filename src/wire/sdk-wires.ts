@@ -1,0 +1,68 @@
+import type { Failures } from './failures.ts';
+import type { Follower, StreamEnd } from './followers/follower.ts';
+import { MessagesFollower } from './followers/messages-follower.ts';
+import { type Fields, fieldsOf } from './openai-chat-parts.ts';
+import { anthropicCalls, throwIfBroken } from './sdk-calls.ts';
+import type { ItemFollower, SdkDialect } from './sdk-items.ts';
+
+/** A wire as its SDKs hand it out: objects much as they came. They are read like the events of the wire. */
+interface SdkWire {
+  isWhole(result: Fields): boolean;
+  /** A stream begins with it. */
+  isFirst(item: Fields): boolean;
+  readonly Follower: new (failures: Failures) => Follower;
+  /**
+   * What is wrong with a whole result though it has the form of one. Who reads the bytes of the wire finds it out by himself.
+   * @throws TransportError what it means
+   */
+  check?(body: Fields, failures: Failures): void;
+}
+
+function dialectOf({ isWhole, isFirst, Follower, check }: SdkWire): SdkDialect {
+  return {
+    whole(result, failures) {
+      if (!isWhole(result)) return undefined;
+      const follower = new Follower(failures);
+      follower.whole(result);
+      check?.(result, failures);
+      return follower.end();
+    },
+    reader: (item, failures) => (isFirst(item) ? new WireItems(new Follower(failures)) : undefined),
+  };
+}
+
+/** Follows a stream of an SDK's objects with the reader of their wire. */
+class WireItems implements ItemFollower {
+  readonly #follower: Follower;
+
+  constructor(follower: Follower) {
+    this.#follower = follower;
+  }
+
+  get itemText(): string {
+    return this.#follower.itemText;
+  }
+
+  get itemReasoning(): string {
+    return this.#follower.itemReasoning;
+  }
+
+  take(item: unknown): boolean {
+    const follower = this.#follower;
+    const hasContent = follower.take(fieldsOf(item), '');
+    // The words of a refusal are held back: in the end it is an error.
+    return hasContent && !(follower.refused && follower.itemText === '' && follower.itemReasoning === '');
+  }
+
+  end(): StreamEnd {
+    return this.#follower.end();
+  }
+}
+
+/** Anthropic's Messages. */
+export const anthropicDialect = dialectOf({
+  isWhole: ({ type, role, content }) => type === 'message' && role === 'assistant' && Array.isArray(content),
+  isFirst: ({ type }) => type === 'message_start',
+  Follower: MessagesFollower,
+  check: (body, failures) => throwIfBroken(anthropicCalls(body), failures),
+});
