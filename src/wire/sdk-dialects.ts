@@ -4,12 +4,10 @@ import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { aiDialect } from './sdk-ai.ts';
 import { chatDialect } from './sdk-chat.ts';
 import { cohereDialect } from './sdk-cohere.ts';
-import { googleDialect } from './sdk-google.ts';
 import { type ItemFollower, type SdkDialect, SdkItems } from './sdk-items.ts';
 import { langchainDialect } from './sdk-langchain.ts';
-import { ollamaDialect } from './sdk-ollama.ts';
 import { responsesDialect } from './sdk-responses.ts';
-import { anthropicDialect } from './sdk-wires.ts';
+import { anthropicDialect, googleDialect, ollamaDialect } from './sdk-wires.ts';
 
 /** No result is of two of them; the first are those that are asked most. */
 const dialects: readonly SdkDialect[] = [

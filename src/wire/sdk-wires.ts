@@ -1,6 +1,8 @@
 import type { Failures } from './failures.ts';
 import type { Follower, StreamEnd } from './followers/follower.ts';
+import { GeminiFollower } from './followers/gemini-follower.ts';
 import { MessagesFollower } from './followers/messages-follower.ts';
+import { OllamaFollower } from './followers/ollama-follower.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { anthropicCalls, throwIfBroken } from './sdk-calls.ts';
 import type { ItemFollower, SdkDialect } from './sdk-items.ts';
@@ -49,9 +51,12 @@ class WireItems implements ItemFollower {
 
   take(item: unknown): boolean {
     const follower = this.#follower;
-    const hasContent = follower.take(fieldsOf(item), '');
-    // The words of a refusal are held back: in the end it is an error.
-    return hasContent && !(follower.refused && follower.itemText === '' && follower.itemReasoning === '');
+    if (!follower.take(fieldsOf(item), '')) return false;
+    if (follower.itemReasoning !== '') return true;
+    // What ends the answer badly is not handed out before that is told.
+    if (follower.finished) follower.end();
+    // Nor are the words of a refusal: in the end it is an error.
+    return !follower.refused || follower.itemText !== '';
   }
 
   end(): StreamEnd {
@@ -66,3 +71,22 @@ export const anthropicDialect = dialectOf({
   Follower: MessagesFollower,
   check: (body, failures) => throwIfBroken(anthropicCalls(body), failures),
 });
+
+/** Gemini's `GenerateContentResponse`. Its own getters warn of being asked, and are not. */
+export const googleDialect = dialectOf({
+  isWhole: isOfGemini,
+  isFirst: isOfGemini,
+  Follower: GeminiFollower,
+});
+
+function isOfGemini(value: Fields): boolean {
+  return Array.isArray(value.candidates) || 'promptFeedback' in value || 'usageMetadata' in value;
+}
+
+/** Ollama's `chat` and `generate`. */
+export const ollamaDialect = dialectOf({ isWhole: isOfOllama, isFirst: isOfOllama, Follower: OllamaFollower });
+
+function isOfOllama({ done, message, response, model, created_at: at }: Fields): boolean {
+  const isAnswer = typeof message === 'object' || typeof response === 'string';
+  return isAnswer && typeof done === 'boolean' && typeof model === 'string' && at !== undefined;
+}

@@ -9,6 +9,8 @@ import { textAfter } from './skim.ts';
 /** What an event has in it that is more than a piece of the first candidate's text. One pattern, because each look costs. */
 const more = /"(?:error|finishReason|promptFeedback|functionCall|thought|message)":|"index":\s*[1-9]/;
 
+const ofThought: ReadonlySet<string> = new Set(['thought', 'thoughtSignature']);
+
 /** Follows Gemini's generateContent. Its terminal event is the `finishReason` of each candidate, or a `blockReason`. */
 export class GeminiFollower extends NotingFollower {
   /** The candidates that have begun and not ended. */
@@ -66,17 +68,19 @@ export class GeminiFollower extends NotingFollower {
     for (const part of partsOf(candidate)) if (this.#part(part)) content = true;
     // The unspecified one is what an absent one looks like.
     if (typeof finishReason === 'string' && finishReason !== '' && finishReason !== 'FINISH_REASON_UNSPECIFIED') {
-      this.#reason = finishReason;
+      // Some say it in each chunk, the last time truly; of several candidates the first one's counts.
+      if (index === 0 || this.#reason === undefined) this.#reason = finishReason;
       this.#open.delete(index);
     } else if (this.#reason === undefined || content) this.#open.add(index);
     return content;
   }
 
   #part(part: Fields): boolean {
-    if (part.thought === true) return this.thinks(part.text);
-    if (typeof part.text === 'string') return this.says(part.text);
+    if (typeof part.text === 'string') return part.thought === true ? this.thinks(part.text) : this.says(part.text);
     if (part.functionCall !== undefined) this.#tools = true;
+    // A picture that is only thought of.
+    else if (part.thought === true) return false;
     // A picture, code, the results of code.
-    return Object.keys(part).some((name) => name !== 'thoughtSignature') && this.gives();
+    return Object.keys(part).some((name) => !ofThought.has(name)) && this.gives();
   }
 }
