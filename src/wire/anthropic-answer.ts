@@ -17,10 +17,7 @@ export function readMessage(body: Fields, model: string, failures: Failures): Pr
   const blocks = content.map(fieldsOf);
   const text = joined(blocks, 'text', 'text');
   const reasoning = joined(blocks, 'thinking', 'thinking') || undefined;
-  const cut = stopReasonOf(body.stop_reason, false) === 'length';
-  // The last tool call of an answer that was cut off is cut off too, whatever it looks like.
-  const whole = cut && blocks.at(-1)?.type === 'tool_use' ? blocks.slice(0, -1) : blocks;
-  const toolCalls = whole.filter(({ type }) => type === 'tool_use').map((block, at) => toolCallOf(block, at, failures));
+  const toolCalls = toolCallsIn(body, failures);
   const finishReason = stopReasonOf(body.stop_reason, toolCalls.length > 0);
   if (finishReason === 'content_filter')
     throw failures.of('content_filtered', refusalOf(body.stop_details), { partial: { text, toolCalls, reasoning } });
@@ -33,6 +30,15 @@ export function readMessage(body: Fields, model: string, failures: Failures): Pr
     model: typeof body.model === 'string' && body.model !== '' ? body.model : model,
     raw: body,
   };
+}
+
+/** Those in a whole message. @throws TransportError `bad_response` for one that is none */
+export function toolCallsIn({ content, stop_reason: reason }: Fields, failures: Failures): ToolCall[] {
+  const blocks = Array.isArray(content) ? content.map(fieldsOf) : [];
+  const cut = stopReasonOf(reason, false) === 'length';
+  // The last tool call of an answer that was cut off is cut off too, whatever it looks like.
+  const whole = cut && blocks.at(-1)?.type === 'tool_use' ? blocks.slice(0, -1) : blocks;
+  return whole.filter(({ type }) => type === 'tool_use').map((block, at) => toolCallOf(block, at, failures));
 }
 
 /**

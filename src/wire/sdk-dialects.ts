@@ -6,8 +6,7 @@ import { chatDialect } from './sdk-chat.ts';
 import { cohereDialect } from './sdk-cohere.ts';
 import { type ItemFollower, type SdkDialect, SdkItems } from './sdk-items.ts';
 import { langchainDialect } from './sdk-langchain.ts';
-import { responsesDialect } from './sdk-responses.ts';
-import { anthropicDialect, googleDialect, ollamaDialect } from './sdk-wires.ts';
+import { anthropicDialect, googleDialect, ollamaDialect, responsesDialect } from './sdk-wires.ts';
 
 /** No result is of two of them; the first are those that are asked most. */
 const dialects: readonly SdkDialect[] = [

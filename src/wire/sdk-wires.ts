@@ -1,10 +1,13 @@
+import type { PartialAnswer } from '../core/errors.ts';
+import { toolCallsIn } from './anthropic-answer.ts';
 import type { Failures } from './failures.ts';
 import type { Follower, StreamEnd } from './followers/follower.ts';
 import { GeminiFollower } from './followers/gemini-follower.ts';
 import { MessagesFollower } from './followers/messages-follower.ts';
 import { OllamaFollower } from './followers/ollama-follower.ts';
+import { ResponsesFollower } from './followers/responses-follower.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
-import { anthropicCalls, throwIfBroken } from './sdk-calls.ts';
+import { finishOf, isSettled, toolCallIn } from './openai-responses-answer.ts';
 import type { ItemFollower, SdkDialect } from './sdk-items.ts';
 
 /** A wire as its SDKs hand it out: objects much as they came. They are read like the events of the wire. */
@@ -14,10 +17,10 @@ interface SdkWire {
   isFirst(item: Fields): boolean;
   readonly Follower: new (failures: Failures) => Follower;
   /**
-   * What is wrong with a whole result though it has the form of one. Who reads the bytes of the wire finds it out by himself.
-   * @throws TransportError what it means
+   * Looks closer at a whole result than at bytes that pass: a client that reads those has a judgement of its own.
+   * @throws TransportError why it is no answer
    */
-  check?(body: Fields, failures: Failures): void;
+  check?(result: Fields, failures: Failures, partial: PartialAnswer): void;
 }
 
 function dialectOf({ isWhole, isFirst, Follower, check }: SdkWire): SdkDialect {
@@ -26,7 +29,8 @@ function dialectOf({ isWhole, isFirst, Follower, check }: SdkWire): SdkDialect {
       if (!isWhole(result)) return undefined;
       const follower = new Follower(failures);
       follower.whole(result);
-      check?.(result, failures);
+      const { itemText: text, itemReasoning: reasoning } = follower;
+      check?.(result, failures, { text, toolCalls: [], reasoning: reasoning || undefined });
       return follower.end();
     },
     reader: (item, failures) => (isFirst(item) ? new WireItems(new Follower(failures)) : undefined),
@@ -64,12 +68,25 @@ class WireItems implements ItemFollower {
   }
 }
 
+/** OpenAI's Responses. */
+export const responsesDialect = dialectOf({
+  isWhole: ({ object }) => object === 'response',
+  isFirst: ({ type }) => typeof type === 'string' && type.startsWith('response.'),
+  Follower: ResponsesFollower,
+  check(result, failures, partial) {
+    const { status, background, output } = result;
+    // In the background it is asked for now, and looked for by its id.
+    if (status === 'cancelled' || (!isSettled(result) && background !== true)) finishOf(result, failures, partial);
+    for (const item of output as readonly unknown[]) toolCallIn(fieldsOf(item), failures);
+  },
+});
+
 /** Anthropic's Messages. */
 export const anthropicDialect = dialectOf({
   isWhole: ({ type, role, content }) => type === 'message' && role === 'assistant' && Array.isArray(content),
   isFirst: ({ type }) => type === 'message_start',
   Follower: MessagesFollower,
-  check: (body, failures) => throwIfBroken(anthropicCalls(body), failures),
+  check: toolCallsIn,
 });
 
 /** Gemini's `GenerateContentResponse`. Its own getters warn of being asked, and are not. */

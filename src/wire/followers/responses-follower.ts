@@ -1,5 +1,6 @@
-import type { FinishReason, Usage } from '../../core/types.ts';
+import type { FinishReason } from '../../core/types.ts';
 import { type Fields, fieldsOf } from '../openai-chat-parts.ts';
+import { responseUsage } from '../openai-responses-answer.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
 import { textAfter } from './skim.ts';
 
@@ -20,7 +21,9 @@ export class ResponsesFollower extends NotingFollower {
     if (type === 'error' || event === 'error') throw this.failures.inBand(item);
     if (type === 'response.failed') throw this.#failed(fieldsOf(item.response));
     if (endings.has(type)) {
-      this.#end(fieldsOf(item.response));
+      this.#end({ ...fieldsOf(item.response), status: type.slice('response.'.length) });
+      // It says all of it once more.
+      this.begin();
       return false;
     }
     if (type === 'response.created') {
@@ -30,7 +33,11 @@ export class ResponsesFollower extends NotingFollower {
       if (background === true) return true;
     }
     if (type.endsWith('.delta')) return this.#delta(type, item.delta);
-    if (type.startsWith('response.output_item.')) return this.#item(fieldsOf(item.item), type.endsWith('.done'));
+    if (type.startsWith('response.output_item.')) {
+      const isOther = this.#item(fieldsOf(item.item), type.endsWith('.done'));
+      this.begin();
+      return isOther;
+    }
     // Searching, running code, drawing: the provider is at work, and what it does is part of the answer.
     return /^response\.\w+_call(?:_\w+)?\./.test(type) && this.gives();
   }
@@ -88,7 +95,7 @@ export class ResponsesFollower extends NotingFollower {
     if (!done || !Array.isArray(item.content)) return false;
     for (const part of item.content.map(fieldsOf)) {
       if (hasSomething(part.refusal)) this.refused = true;
-      if (hasSomething(part.text)) this.said = true;
+      this.says(part.text);
     }
     return false;
   }
@@ -96,22 +103,7 @@ export class ResponsesFollower extends NotingFollower {
   #end(response: Fields): void {
     this.#response = response;
     this.named(response.model);
-    this.usage = usageOf(fieldsOf(response.usage)) ?? this.usage;
+    this.usage = responseUsage(response.usage) ?? this.usage;
     if (Array.isArray(response.output)) for (const item of response.output) this.#item(fieldsOf(item), true);
   }
-}
-
-function usageOf(usage: Fields): Usage | undefined {
-  const { input_tokens: inputTokens, output_tokens: outputTokens } = usage;
-  if (typeof inputTokens !== 'number' || typeof outputTokens !== 'number') return undefined;
-  const input = fieldsOf(usage.input_tokens_details);
-  const { cached_tokens: cached, cache_write_tokens: written } = input;
-  const reasoning = fieldsOf(usage.output_tokens_details).reasoning_tokens;
-  return {
-    inputTokens,
-    outputTokens,
-    ...(typeof cached === 'number' && { cachedInputTokens: cached }),
-    ...(typeof written === 'number' && { cacheWriteInputTokens: written }),
-    ...(typeof reasoning === 'number' && { reasoningTokens: reasoning }),
-  };
 }
