@@ -1,6 +1,7 @@
 import type { PartialAnswer } from '../core/errors.ts';
 import { toolCallsIn } from './anthropic-answer.ts';
 import type { Failures } from './failures.ts';
+import { CohereFollower } from './followers/cohere-follower.ts';
 import type { Follower, StreamEnd } from './followers/follower.ts';
 import { GeminiFollower } from './followers/gemini-follower.ts';
 import { MessagesFollower } from './followers/messages-follower.ts';
@@ -9,6 +10,7 @@ import { ResponsesFollower } from './followers/responses-follower.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { finishOf, isSettled, toolCallIn } from './openai-responses-answer.ts';
 import type { ItemFollower, SdkDialect } from './sdk-items.ts';
+import { snakeKeys } from './snake-keys.ts';
 
 /** A wire as its SDKs hand it out: objects much as they came. They are read like the events of the wire. */
 interface SdkWire {
@@ -16,6 +18,8 @@ interface SdkWire {
   /** A stream begins with it. */
   isFirst(item: Fields): boolean;
   readonly Follower: new (failures: Failures) => Follower;
+  /** A result or an item as it was on the wire, as far as it is looked at. @default as it is */
+  plain?(value: Fields): Fields;
   /**
    * Looks closer at a whole result than at bytes that pass: a client that reads those has a judgement of its own.
    * @throws TransportError why it is no answer
@@ -23,26 +27,33 @@ interface SdkWire {
   check?(result: Fields, failures: Failures, partial: PartialAnswer): void;
 }
 
-function dialectOf({ isWhole, isFirst, Follower, check }: SdkWire): SdkDialect {
+function dialectOf({ isWhole, isFirst, Follower, plain = asItIs, check }: SdkWire): SdkDialect {
   return {
-    whole(result, failures) {
-      if (!isWhole(result)) return undefined;
+    whole(value, failures) {
+      if (!isWhole(value)) return undefined;
+      const result = plain(value);
       const follower = new Follower(failures);
       follower.whole(result);
       const { itemText: text, itemReasoning: reasoning } = follower;
       check?.(result, failures, { text, toolCalls: [], reasoning: reasoning || undefined });
       return follower.end();
     },
-    reader: (item, failures) => (isFirst(item) ? new WireItems(new Follower(failures)) : undefined),
+    reader: (item, failures) => (isFirst(item) ? new WireItems(new Follower(failures), plain) : undefined),
   };
+}
+
+function asItIs(value: Fields): Fields {
+  return value;
 }
 
 /** Follows a stream of an SDK's objects with the reader of their wire. */
 class WireItems implements ItemFollower {
   readonly #follower: Follower;
+  readonly #plain: (item: Fields) => Fields;
 
-  constructor(follower: Follower) {
+  constructor(follower: Follower, plain: (item: Fields) => Fields) {
     this.#follower = follower;
+    this.#plain = plain;
   }
 
   get itemText(): string {
@@ -55,7 +66,7 @@ class WireItems implements ItemFollower {
 
   take(item: unknown): boolean {
     const follower = this.#follower;
-    if (!follower.take(fieldsOf(item), '')) return false;
+    if (!follower.take(this.#plain(fieldsOf(item)), '')) return false;
     if (follower.itemReasoning !== '') return true;
     // What ends the answer badly is not handed out before that is told.
     if (follower.finished) follower.end();
@@ -107,3 +118,17 @@ function isOfOllama({ done, message, response, model, created_at: at }: Fields):
   const isAnswer = typeof message === 'object' || typeof response === 'string';
   return isAnswer && typeof done === 'boolean' && typeof model === 'string' && at !== undefined;
 }
+
+/** Cohere's chat (version 2). */
+export const cohereDialect = dialectOf({
+  isWhole: ({ id, message, finishReason }) =>
+    typeof id === 'string' && typeof message === 'object' && /^[A-Z_]+$/.test(String(finishReason)),
+  isFirst: ({ type }) => type === 'message-start',
+  Follower: CohereFollower,
+  plain(value) {
+    if ('finishReason' in value) return snakeKeys(value);
+    // In all that there are many of the names are the same.
+    const isRenamed = value.type === 'message-end' || value.type === 'tool-plan-delta';
+    return isRenamed ? { ...value, delta: snakeKeys(value.delta) } : value;
+  },
+});

@@ -1,5 +1,5 @@
 import type { FinishReason, Usage } from '../../core/types.ts';
-import { type Fields, fieldsOf, finishReasonOf } from '../openai-chat-parts.ts';
+import { count, type Fields, fieldsOf, finishReasonOf } from '../openai-chat-parts.ts';
 import { hasSomething, NotingFollower } from './follower.ts';
 import { textAfter } from './skim.ts';
 
@@ -62,7 +62,7 @@ export class CohereFollower extends NotingFollower {
     if (typeof body.text === 'string') this.says(body.text);
     else if (body.finish_reason === undefined) throw this.failures.inBand(body);
     if (hasSomething(message.tool_calls) || hasSomething(body.tool_calls)) this.#tools = this.gives();
-    if (Array.isArray(message.content)) for (const part of message.content) this.says(fieldsOf(part).text);
+    if (Array.isArray(message.content)) for (const part of message.content) this.#part(fieldsOf(part));
     this.#end(body.finish_reason, body.usage ?? body.meta, undefined);
   }
 
@@ -74,17 +74,34 @@ export class CohereFollower extends NotingFollower {
     return reasons[this.#reason ?? ''] ?? finishReasonOf(this.#reason ?? '', this.#tools);
   }
 
+  #part({ type, text, thinking }: Fields): void {
+    if (type === 'thinking') this.thinks(thinking);
+    else if (type === 'text' || type === undefined) this.says(text);
+    else this.gives();
+  }
+
   #end(reason: unknown, usage: unknown, error: unknown): void {
     this.#reason = typeof reason === 'string' ? reason : '';
     this.usage = usageOf(fieldsOf(usage)) ?? this.usage;
+    if (hasSomething(error)) {
+      const told = this.failures.inBand({ message: error });
+      if (told.code !== 'bad_response') throw told;
+    }
     if (hasSomething(error) || reason === 'ERROR' || reason === 'TIMEOUT')
-      throw this.failures.of('server_error', 'broke off its answer with an error');
+      throw this.failures.of('server_error', 'broke off its answer with an error', { partial: this.partial });
   }
 }
 
+/** All that the model has read, and not only what is billed. */
 function usageOf(usage: Fields): Usage | undefined {
-  const { input_tokens: input, output_tokens: output } = fieldsOf(usage.tokens ?? usage.billed_units);
-  return typeof input === 'number' && typeof output === 'number'
-    ? { inputTokens: input, outputTokens: output }
-    : undefined;
+  const tokens = fieldsOf(usage.tokens ?? usage.billed_units);
+  const inputTokens = count(tokens.input_tokens);
+  const outputTokens = count(tokens.output_tokens);
+  if (inputTokens === undefined && outputTokens === undefined) return undefined;
+  const cached = count(usage.cached_tokens);
+  return {
+    inputTokens: inputTokens ?? 0,
+    outputTokens: outputTokens ?? 0,
+    ...(cached !== undefined && { cachedInputTokens: cached }),
+  };
 }
