@@ -1,7 +1,7 @@
 import type { PartialAnswer, TransportError } from '../core/errors.ts';
 import type { Chunk, ProviderAnswer, ToolCall } from '../core/types.ts';
 import type { Failures } from './failures.ts';
-import { fieldsOf, finishReasonOf, reasoningOf, textOf, usageOf } from './openai-chat-parts.ts';
+import { type Fields, fieldsOf, finishReasonOf, reasoningOf, textOf, usageOf } from './openai-chat-parts.ts';
 import { ToolCallAssembler } from './openai-chat-tools.ts';
 
 /**
@@ -66,7 +66,8 @@ export function throwIfStopped(reason: string, failures: Failures, partial: Part
     throw failures.of('server_error', 'broke off its answer with an error', { partial });
 }
 
-function toolCallsOf(message: Readonly<Record<string, unknown>>, reason: string, failures: Failures): ToolCall[] {
+/** Those in a whole message. @throws TransportError `bad_response` for one that is none */
+export function toolCallsOf(message: Fields, reason: string, failures: Failures): ToolCall[] {
   const legacy = message.function_call;
   const listed = Array.isArray(message.tool_calls) ? (message.tool_calls as unknown[]) : [];
   const calls = listed.length === 0 && typeof legacy === 'object' && legacy !== null ? [{ function: legacy }] : listed;

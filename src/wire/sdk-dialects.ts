@@ -2,10 +2,16 @@ import type { ProviderAnswer } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { aiDialect } from './sdk-ai.ts';
-import { chatDialect } from './sdk-chat.ts';
 import { type ItemFollower, type SdkDialect, SdkItems } from './sdk-items.ts';
 import { langchainDialect } from './sdk-langchain.ts';
-import { anthropicDialect, cohereDialect, googleDialect, ollamaDialect, responsesDialect } from './sdk-wires.ts';
+import {
+  anthropicDialect,
+  chatDialect,
+  cohereDialect,
+  googleDialect,
+  ollamaDialect,
+  responsesDialect,
+} from './sdk-wires.ts';
 
 /** No result is of two of them; the first are those that are asked most. */
 const dialects: readonly SdkDialect[] = [

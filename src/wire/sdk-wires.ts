@@ -1,16 +1,18 @@
 import type { PartialAnswer } from '../core/errors.ts';
 import { toolCallsIn } from './anthropic-answer.ts';
 import type { Failures } from './failures.ts';
+import { ChatFollower } from './followers/chat-follower.ts';
 import { CohereFollower } from './followers/cohere-follower.ts';
 import type { Follower, StreamEnd } from './followers/follower.ts';
 import { GeminiFollower } from './followers/gemini-follower.ts';
 import { MessagesFollower } from './followers/messages-follower.ts';
 import { OllamaFollower } from './followers/ollama-follower.ts';
 import { ResponsesFollower } from './followers/responses-follower.ts';
+import { toolCallsOf } from './openai-chat-answer.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { finishOf, isSettled, toolCallIn } from './openai-responses-answer.ts';
 import type { ItemFollower, SdkDialect } from './sdk-items.ts';
-import { snakeKeys } from './snake-keys.ts';
+import { snakeKeys, snakeNames } from './snake-keys.ts';
 
 /** A wire as its SDKs hand it out: objects much as they came. They are read like the events of the wire. */
 interface SdkWire {
@@ -77,6 +79,42 @@ class WireItems implements ItemFollower {
   end(): StreamEnd {
     return this.#follower.end();
   }
+}
+
+/**
+ * Chat Completions, and the Completions before them, of OpenAI, Groq and Together; with other names of Mistral, whose SDK has each item
+ * in a `data`, and of OpenRouter.
+ */
+export const chatDialect = dialectOf({
+  isWhole: ({ object, choices }) => object === 'chat.completion' || Array.isArray(choices),
+  isFirst(item) {
+    const { object, choices } = chunkIn(item);
+    return object === 'chat.completion.chunk' || Array.isArray(choices);
+  },
+  Follower: ChatFollower,
+  plain(item) {
+    const chunk = chunkIn(item);
+    const { usage } = chunk;
+    const choices = Array.isArray(chunk.choices) ? chunk.choices.map(fieldsOf) : [];
+    const isRenamed = choices.some((choice) => 'finishReason' in choice) || 'promptTokens' in fieldsOf(usage);
+    return isRenamed ? { ...chunk, choices: choices.map(choiceOf), usage: usage && snakeKeys(usage) } : chunk;
+  },
+  check({ choices }, failures) {
+    const { message, finish_reason: reason } = fieldsOf((choices as readonly unknown[])[0]);
+    const { tool_calls: calls, function_call } = fieldsOf(message);
+    // A tool that is given a text has no JSON in its calls that could be wrong.
+    const tool_calls = Array.isArray(calls) ? calls.filter((call) => fieldsOf(call).type !== 'custom') : [];
+    toolCallsOf({ tool_calls, function_call }, typeof reason === 'string' ? reason : '', failures);
+  },
+});
+
+/** In Google's items the name is a getter's, which warns of being asked. */
+function chunkIn(item: Fields): Fields {
+  return 'choices' in item || !Object.hasOwn(item, 'data') ? item : fieldsOf(item.data);
+}
+
+function choiceOf({ delta, message, ...choice }: Fields): Fields {
+  return { ...snakeNames(choice), delta: delta && snakeNames(delta), message: message && snakeNames(message) };
 }
 
 /** OpenAI's Responses. */

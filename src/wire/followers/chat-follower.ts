@@ -17,6 +17,7 @@ const known: ReadonlySet<string> = new Set([
   'role',
   'content',
   'refusal',
+  'prefix',
   'reasoning',
   'reasoning_content',
   'reasoning_details',
@@ -88,7 +89,11 @@ export class ChatFollower extends NotingFollower {
     const delta = fieldsOf(choice.delta ?? choice.message);
     let content = this.#says(delta.content) || this.says(choice.text);
     if (this.thinks(reasoningOf(delta))) content = true;
-    if (typeof delta.refusal === 'string' && delta.refusal !== '') this.refused = content = true;
+    if (typeof delta.refusal === 'string' && delta.refusal !== '') {
+      content = true;
+      // Of several the first one counts.
+      this.refused ||= index === 0;
+    }
     for (const part in delta) {
       if (known.has(part) || !hasSomething(delta[part])) continue;
       if (part === 'tool_calls' || part === 'function_call') this.#tools = true;
