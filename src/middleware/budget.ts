@@ -2,6 +2,7 @@ import type { BudgetOptions, BudgetState } from '../core/accounting-types.ts';
 import { callOf } from '../core/context.ts';
 import { OptionsError, TransportError } from '../core/errors.ts';
 import { costOf, estimateTokens, wideTokens } from '../core/estimate.ts';
+import { ownerIn } from '../core/owner.ts';
 import type { Candidate, CompletionRequest, Context, Middleware, Reply, Usage } from '../core/types.ts';
 import { type Amount, BudgetAccounts } from './budget/accounts.ts';
 
@@ -52,7 +53,7 @@ export function budget(options: BudgetOptions): Budget {
       if (needsPrice && most.dollars === undefined)
         throw exceeded(`What ${name} costs is not known, and the budget is in dollars`, { retry: 'elsewhere' });
       const wanted = { dollars: most.dollars ?? 0, tokens: most.tokens };
-      const key = by === undefined ? '' : String(context.get(by));
+      const key = by === undefined ? '' : ownerIn(context, by, 'by of budget()');
       const account = accounts.of(key);
       if (!account.reserve(wanted)) {
         const { spent, reserved } = account;

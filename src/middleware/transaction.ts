@@ -1,11 +1,12 @@
 import { asked, type Call, callOf } from '../core/context.ts';
-import { failed, scrubbed, TransportError, withFields } from '../core/errors.ts';
+import { failed, scrubbed, type TransportError, withFields } from '../core/errors.ts';
+import { ownerIn } from '../core/owner.ts';
 import { mapError } from '../core/reply.ts';
 import { wordsOf } from '../core/request.ts';
 import { abandoned, forkSignal } from '../core/signals.ts';
 import { now } from '../core/time.ts';
 import type { TransactionOptions, TransactionStore } from '../core/transaction-types.ts';
-import type { CompletionRequest, Context, ContextKey, ErrorCode, Middleware } from '../core/types.ts';
+import type { CompletionRequest, Context, ErrorCode, Middleware } from '../core/types.ts';
 import { digestOf } from './transaction/digest.ts';
 import { InProcessStore } from './transaction/in-process-store.ts';
 import { share } from './transaction/join.ts';
@@ -109,7 +110,10 @@ class Shares {
     const more = context.get(asked);
     if (more === false) return undefined;
     const call = callOf(context);
-    const id = JSON.stringify([this.#by === undefined ? '' : ownerIn(context, this.#by), call.transactionId]);
+    const id = JSON.stringify([
+      this.#by === undefined ? '' : ownerIn(context, this.#by, 'transaction.by'),
+      call.transactionId,
+    ]);
     const digest = digestOf(request, more);
     let shared = this.#underWay.get(id);
     if (shared === undefined) {
@@ -127,14 +131,6 @@ class Shares {
   async close(): Promise<void> {
     await this.#replays?.written();
   }
-}
-
-/** Whose the id is. @throws TransportError `invalid_request` for what is the same text for everybody, such as an object. */
-function ownerIn(context: Context, by: ContextKey<string>): string {
-  const owner: unknown = context.get(by);
-  if (typeof owner === 'string') return owner;
-  const what = owner === null ? 'null' : typeof owner;
-  throw new TransportError('invalid_request', `The value of the key transaction.by: expected a string, got ${what}`);
 }
 
 function storeOf(options: TransactionOptions): TransactionStore {

@@ -227,6 +227,6 @@ describe('a budget is settled after', () => {
     const llm = transport({ providers: [one], useEach: [limit] });
     const strange = Object.create(null) as string;
     const end = await settled(whole(llm, {}, { values: [tenant.of(strange)] }));
-    expect([end.code, one.requests.length, limit.state()]).toEqual(['middleware', 0, []]);
+    expect([end.code, one.requests.length, limit.state()]).toEqual(['invalid_request', 0, []]);
   });
 });
