@@ -4,14 +4,10 @@ import { type Checkable, wrong } from './option-mistakes.ts';
 import type { CallOptions, CompletionRequest, TransportOptions } from './types.ts';
 
 /** Durations, counts: zero and more, `Infinity` is no limit. */
-const amount = z.number().check(z.refine((value) => value >= 0, { error: 'expected a number that is not negative' }));
+const amount = z.number('expected a number below Infinity').check(z.gte(0, 'expected a number that is not negative'));
 const infinite = z.literal(Number.POSITIVE_INFINITY);
 /** zod's `number()` refuses `Infinity`, which here says "no limit". */
 const milliseconds = z.union([amount, infinite], { error: 'expected milliseconds, 0 or more (Infinity: no limit)' });
-/** Where for ever would be too long. */
-const boundedMs = z
-  .number({ error: 'expected milliseconds, 0 or more, below Infinity' })
-  .check(z.refine((value) => value >= 0, { error: 'expected a number that is not negative' }));
 const count = z.union([z.int().check(z.nonnegative()), infinite], {
   error: 'expected a whole number, 0 or more (Infinity: no limit)',
 });
@@ -94,11 +90,11 @@ const layers = {
   validate: layer({ maxReasks: optional(count) }),
   resume,
   transaction: layer({
-    replayMs: optional(boundedMs),
+    replayMs: optional(amount),
     maxEntries: optional(count),
     maxCharacters: optional(count),
     store: optional(store),
-    storeTimeoutMs: optional(boundedMs),
+    storeTimeoutMs: optional(amount),
     by: optional(z.object({ id: z.symbol() }, { error: "expected a key, as contextKey('tenant', 'anonymous') makes" })),
   }),
   timeout: layer({

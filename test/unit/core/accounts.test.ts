@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { TokenScale } from '../../../src/control/token-scale.ts';
 import type { PricedUsage, PriceOf } from '../../../src/core/accounting-types.ts';
 import { Accounts } from '../../../src/core/accounts.ts';
+import { simulated } from '../../../src/testing/index.ts';
+import { createTransport } from '../../../src/transport.ts';
 import { aProvider, attempt } from './support.ts';
 
 const usage = { inputTokens: 10, outputTokens: 5 };
@@ -138,5 +140,12 @@ describe('whether a request has arrived', () => {
     ]);
     some.accepted('one', 180);
     expect([some.hasArrived('one', 54), some.hasArrived('one', 55)]).toEqual([false, true]);
+  });
+});
+
+describe('what usage is summed up by', () => {
+  it.each(['team', null, {}, { metadata: 5 }])('is refused, when it is none: %j', async (by) => {
+    await using llm = createTransport({ providers: [simulated()] });
+    expect(() => llm.usage(by as never)).toThrow("by: expected 'provider', 'model' or { metadata }");
   });
 });

@@ -65,7 +65,7 @@ describe('an option with parts', () => {
     [
       'half a prompt cache',
       { providers: [aProvider({ traits: { promptCache: { ttlMs: 1 } as never } })] },
-      'providers[0].traits.promptCache.minTokens: expected number',
+      'providers[0].traits.promptCache.minTokens: expected a number below Infinity',
     ],
     [
       'too large a share',

@@ -54,7 +54,12 @@ describe('the options of a transport', () => {
     ['a question in words', { validate: { maxReasks: 'twice' } }, 'validate.maxReasks', 'expected a whole number'],
     ['a replay for ever', { transaction: { replayMs: Number.POSITIVE_INFINITY } }, 'transaction.replayMs', 'below Inf'],
     ['a replay before', { transaction: { replayMs: -1 } }, 'transaction.replayMs', 'a number that is not negative'],
-    ['no wait at all', { transaction: { storeTimeoutMs: Number.NaN } }, 'transaction.storeTimeoutMs', 'milliseconds'],
+    [
+      'no wait at all',
+      { transaction: { storeTimeoutMs: Number.NaN } },
+      'transaction.storeTimeoutMs',
+      'expected a number',
+    ],
     ['half an answer', { transaction: { maxEntries: 0.5 } }, 'transaction.maxEntries', 'expected a whole number'],
     ['less than nothing', { transaction: { maxCharacters: -1 } }, 'transaction.maxCharacters', 'expected at least 0'],
     ['a store by its address', { transaction: { store: 'redis://' } }, 'transaction.store', 'such as a Keyv'],
@@ -115,7 +120,7 @@ describe('the options of a transport', () => {
       'half a price',
       { providers: [aProvider({ traits: { price: { input: 1 } as never } })] },
       'providers[0].traits.price.output',
-      'expected number',
+      'expected a number below Infinity',
     ],
   ])('are refused with the path for %s', (_, options, path, expected) => {
     const found = complaint(() => checkTransportOptions({ providers, ...(options as object) } as never));

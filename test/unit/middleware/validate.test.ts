@@ -324,6 +324,12 @@ describe('validate, when an answer does not fit', () => {
     expect([error.ms, a.requests.length]).toEqual([600, 2]);
   });
 
+  it('rejects with what went wrong when nobody answers again', async () => {
+    const a = simulated({ answer: () => 'no', script: ['ok', 'unauthorized'] });
+    const error = await broken(transport({ providers: [a] }).complete(ask));
+    expect([error.code, a.requests.length, error.attempts.length]).toEqual(['authentication', 2, 2]);
+  });
+
   it('tells the model no more than it can use', async () => {
     const issues = Array.from({ length: 50 }, () => ({ message: 'x'.repeat(1_000), path: ['a'] }));
     const schema = { '~standard': { version: 1, vendor: 'x', validate: () => ({ issues }) } };
