@@ -51,7 +51,8 @@ const inOtherWords: Readonly<Record<string, readonly FaultName[]>> = {
   google: ['content-policy'],
 };
 
-describe.each(clients)('wrap() around $name', (client) => {
+// Each has servers of its own, and most of the time they wait.
+describe.concurrent.each(clients)('wrap() around $name', (client) => {
   it.each(ways)('knows the usage, the end and the text, streaming: %s', async (stream) => {
     await using bench = new Bench();
     const server = await bench.server();
