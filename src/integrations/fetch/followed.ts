@@ -78,14 +78,14 @@ export class Followed implements Source {
   readonly #passes = (piece: Uint8Array | undefined): void => {
     const { signal } = this.#attempt.reading;
     if (signal.aborted) return this.#breaks(undefined);
-    if (piece !== undefined) return this.#came(this.#passed(piece));
-    let last: Chunk;
+    let chunk: Chunk;
     try {
-      last = this.#whole();
+      chunk = piece === undefined ? this.#whole() : this.#passed(piece);
     } catch (error) {
-      return this.#broke(error);
+      // Of a `fetch` that gives no bytes, too: nobody would hear what is thrown here.
+      return this.#breaks(error);
     }
-    this.#came(last);
+    this.#came(chunk);
   };
 
   readonly #breaks = (error: unknown): void => {
