@@ -91,7 +91,10 @@ interface Issue {
 
 function keysOf({ path }: Issue): readonly string[] {
   if (!Array.isArray(path)) return [];
-  return path.map((key) => String(typeof key === 'object' && key !== null && 'key' in key ? key.key : key));
+  // A place that is as long as its value is told no further than a complaint is.
+  return path
+    .slice(0, longestIssue)
+    .map((key) => String(typeof key === 'object' && key !== null && 'key' in key ? key.key : key));
 }
 
 function at(keys: readonly string[]): string {
