@@ -1,4 +1,3 @@
-import type { PartialAnswer } from '../core/errors.ts';
 import type { FinishReason, Usage } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import { count, type Fields, fieldsOf } from './openai-chat-parts.ts';
@@ -29,14 +28,14 @@ export const aiDialect: SdkDialect = {
 /** `sure`: it is the AI SDK's. Others begin with `start`, too, and have parts and an end of their own. */
 function readParts(sure: boolean): ItemReader {
   let known = sure;
-  return (part, context) => {
+  return (part, failures) => {
     known ||= part.type === 'start-step' || (part.type === 'error' && part.error instanceof Error);
-    if (known) return readPart(part, context);
+    if (known) return readPart(part, failures);
     return part.type === 'start' ? {} : { other: true, finish: 'unknown' };
   };
 }
 
-const readPart: ItemReader = (part, { failures, partial }) => {
+const readPart: ItemReader = (part, failures) => {
   const said = part.text ?? part.delta;
   switch (part.type) {
     case 'text-delta':
@@ -50,13 +49,13 @@ const readPart: ItemReader = (part, { failures, partial }) => {
     case 'error':
       throw failures.thrown(part.error);
     case 'abort':
-      throw failures.of('cancelled', 'was told to break off its answer', { partial: partial() });
+      throw failures.of('cancelled', 'was told to break off its answer');
     case 'finish-step':
       return { model: fieldsOf(part.response).modelId };
     case 'finish': {
       // A model's own stream has it in two words: its own, and that of the AI SDK.
       const { unified = part.finishReason } = fieldsOf(part.finishReason);
-      return { finish: finishOf(unified, failures, partial()), usage: usageOf(part.totalUsage ?? part.usage) };
+      return { finish: finishOf(unified, failures), usage: usageOf(part.totalUsage ?? part.usage) };
     }
     default:
       return {};
@@ -76,7 +75,7 @@ export function partsOfStreamed(result: object): AsyncIterable<unknown> {
   return (stream ?? fullStream) as AsyncIterable<unknown>;
 }
 
-function finishOf(reason: unknown, failures: Failures, partial?: PartialAnswer): FinishReason {
+function finishOf(reason: unknown, failures: Failures): FinishReason {
   switch (reason) {
     case 'stop':
     case 'length':
@@ -86,9 +85,9 @@ function finishOf(reason: unknown, failures: Failures, partial?: PartialAnswer):
     case 'content-filter':
       return 'content_filter';
     case 'error':
-      throw failures.of('server_error', 'broke off its answer with an error', { partial });
+      throw failures.of('server_error', 'broke off its answer with an error');
     case 'interrupted':
-      throw failures.of('truncated', 'ended its stream before the answer was whole', { partial });
+      throw failures.of('truncated', 'ended its stream before the answer was whole');
     default:
       return 'unknown';
   }

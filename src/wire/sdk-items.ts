@@ -1,4 +1,3 @@
-import type { PartialAnswer } from '../core/errors.ts';
 import type { FinishReason, ProviderAnswer, Usage } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import type { StreamEnd } from './followers/follower.ts';
@@ -18,15 +17,8 @@ export interface ItemFacts {
   readonly model?: unknown;
 }
 
-/** What is known of the stream that an item belongs to. */
-export interface ItemContext {
-  readonly failures: Failures;
-  /** What has arrived so far. */
-  readonly partial: () => PartialAnswer;
-}
-
 /** Reads the items of one stream, in their order. @throws TransportError what an item means that is an error */
-export type ItemReader = (item: Fields, context: ItemContext) => ItemFacts;
+export type ItemReader = (item: Fields, failures: Failures) => ItemFacts;
 
 /** Follows a stream that passes by as an SDK's objects, untouched. */
 export interface ItemFollower {
@@ -52,13 +44,11 @@ export interface SdkDialect {
 }
 
 /** Follows a stream with what a reader says of its items: knows content from preamble, and an end from a break. */
-export class SdkItems implements ItemFollower, ItemContext {
-  readonly failures: Failures;
+export class SdkItems implements ItemFollower {
   readonly #read: ItemReader;
-  #text = '';
-  #reasoning = '';
+  readonly #failures: Failures;
+  #said = false;
   #refused = false;
-  #other = false;
   #finish: FinishReason | undefined;
   #usage: Usage | undefined;
   #model = '';
@@ -67,7 +57,7 @@ export class SdkItems implements ItemFollower, ItemContext {
 
   constructor(read: ItemReader, failures: Failures) {
     this.#read = read;
-    this.failures = failures;
+    this.#failures = failures;
   }
 
   take(item: unknown): boolean {
@@ -79,12 +69,10 @@ export class SdkItems implements ItemFollower, ItemContext {
       finish,
       usage,
       model,
-    } = this.#read(fieldsOf(item), this);
+    } = this.#read(fieldsOf(item), this.#failures);
     this.itemText = text;
     this.itemReasoning = reasoning;
-    this.#text += text;
-    this.#reasoning += reasoning;
-    this.#other ||= other;
+    this.#said ||= other || text !== '';
     if (refused === true) this.#refused = true;
     this.#finish = finish ?? this.#finish;
     this.#usage = usage ?? this.#usage;
@@ -93,31 +81,23 @@ export class SdkItems implements ItemFollower, ItemContext {
   }
 
   end(): StreamEnd {
-    const partial = this.partial();
     if (this.#finish === undefined)
-      throw this.failures.of('truncated', 'ended its stream before the answer was whole', { partial });
+      throw this.#failures.of('truncated', 'ended its stream before the answer was whole');
     if (this.#finish === 'content_filter' || this.#refused)
-      throw this.failures.of('content_filtered', 'refused to answer by policy', { partial });
-    if (this.#text === '' && !this.#other && this.#finish !== 'length')
-      throw this.failures.of('empty_response', 'ended its answer with nothing in it');
+      throw this.#failures.of('content_filtered', 'refused to answer by policy');
+    if (!this.#said && this.#finish !== 'length')
+      throw this.#failures.of('empty_response', 'ended its answer with nothing in it');
     return { finishReason: this.#finish, usage: this.#usage, model: this.#model };
   }
-
-  // Readers take it apart from the rest.
-  readonly partial = (): PartialAnswer => ({
-    text: this.#text,
-    toolCalls: [],
-    reasoning: this.#reasoning || undefined,
-  });
 }
 
-/** The text of parts of one type: `{ type: 'text', text }`. */
-export function textIn(parts: unknown, type = 'text', field = type): string {
+/** What the parts of one type say: `{ type: 'text', text }`, `{ type: 'thinking', thinking }`. */
+export function textIn(parts: unknown, type = 'text'): string {
   if (typeof parts === 'string') return type === 'text' ? parts : '';
   if (!Array.isArray(parts)) return '';
   return parts
     .map((part) => fieldsOf(part))
-    .map((part) => (part.type === type && typeof part[field] === 'string' ? part[field] : ''))
+    .map((part) => (part.type === type && typeof part[type] === 'string' ? part[type] : ''))
     .join('');
 }
 

@@ -257,3 +257,28 @@ describe('wrap() around what only looks like an SDK', () => {
     await asked.transport.close();
   });
 });
+
+it('tells of an answer that breaks what had been handed out, and what was thought', async () => {
+  const chunk = (delta: object, finish_reason: string | null = null) => ({
+    choices: [{ index: 0, delta, finish_reason }],
+  });
+  const asked = wrap(async () =>
+    (async function* () {
+      yield* [chunk({ reasoning: 'Hm' }), chunk({ content: 'Hel' }), chunk({ content: 'lo' }), chunk({}, 'error')];
+    })(),
+  );
+  let error: TransportError | undefined;
+  try {
+    for await (const _ of await asked({})) {
+      // Only its end is of interest.
+    }
+  } catch (thrown) {
+    error = typed(thrown);
+  }
+  expect(error).toMatchObject({
+    code: 'stream_interrupted',
+    partial: { text: 'Hello', reasoning: 'Hm' },
+    cause: { code: 'server_error' },
+  });
+  await asked.transport.close();
+});
