@@ -16,6 +16,7 @@ import { Health, ProviderHealth } from './core/health.ts';
 import { Network } from './core/network.ts';
 import { checkCall, checkTransportOptions } from './core/options.ts';
 import { drain } from './core/reply.ts';
+import { asItIs } from './core/request.ts';
 import { abandoned, cancellation, forkSignal } from './core/signals.ts';
 import { completionStream } from './core/stream.ts';
 import { longestTimerMs, now } from './core/time.ts';
@@ -79,16 +80,6 @@ function hedging({ providers, hedge, retry }: TransportOptions): HedgeOptions | 
 /** Who wants one attempt a call wants no second one because of its answer. */
 function validating({ validate, retry }: TransportOptions): ValidateOptions | false {
   return validate === false ? false : { ...(retry === false && { maxReasks: 0 }), ...validate };
-}
-
-/** As it is now: who asks the next question with the same object changes nothing of what is asked again, or summed up, for this one. */
-function asItIs(request: CompletionRequest): CompletionRequest {
-  try {
-    const { metadata } = request;
-    return metadata === undefined ? { ...request } : { ...request, metadata: { ...metadata } };
-  } catch (thrown) {
-    throw failed(thrown);
-  }
 }
 
 /** The transport. `open` is what `complete()` and `wrap()` have in common. */

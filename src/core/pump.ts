@@ -276,7 +276,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
         const answer = { ...this.partial, finishReason, usage, model, raw: undefined };
         const error = this.#hooks.judge?.(answer, this.#said.isRaw);
         if (error !== undefined) return this.#finish(error);
-        // Before it is delivered: a reader may leave in the turn in which it is given the last chunk.
+        // A reader may leave in the turn in which it is given the last chunk.
         this.#whole = answer;
         this.#deliver(chunk);
         return this.#finish(undefined);

@@ -1,4 +1,4 @@
-import { TransportError } from './errors.ts';
+import { failed, TransportError } from './errors.ts';
 import type { CompletionRequest, JsonSchema, Message, SchemaOption } from './types.ts';
 
 /** The request's messages, whichever way it was written. */
@@ -50,4 +50,14 @@ export function jsonSchemaOf(option: SchemaOption<unknown>, path = 'schema'): Js
     `${path}: expected a schema that can describe itself as JSON Schema, or { schema, jsonSchema } with the description beside it`,
     { cause },
   );
+}
+
+/** As it is now: who asks the next question with the same object changes nothing of what is asked again, or summed up, for this one. */
+export function asItIs(request: CompletionRequest): CompletionRequest {
+  try {
+    const { metadata } = request;
+    return metadata === undefined ? { ...request } : { ...request, metadata: { ...metadata } };
+  } catch (thrown) {
+    throw failed(thrown);
+  }
 }
