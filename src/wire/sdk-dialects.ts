@@ -4,26 +4,10 @@ import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { aiDialect } from './sdk-ai.ts';
 import { type ItemFollower, type SdkDialect, SdkItems } from './sdk-items.ts';
 import { langchainDialect } from './sdk-langchain.ts';
-import {
-  anthropicDialect,
-  chatDialect,
-  cohereDialect,
-  googleDialect,
-  ollamaDialect,
-  responsesDialect,
-} from './sdk-wires.ts';
+import { wireDialect } from './sdk-wires.ts';
 
 /** No result is of two of them; the first are those that are asked most. */
-const dialects: readonly SdkDialect[] = [
-  chatDialect,
-  responsesDialect,
-  anthropicDialect,
-  googleDialect,
-  aiDialect,
-  langchainDialect,
-  cohereDialect,
-  ollamaDialect,
-];
+const dialects: readonly SdkDialect[] = [wireDialect, aiDialect, langchainDialect];
 
 /**
  * What a function's whole result says, whichever SDK it is of; `undefined` for what is none of them.

@@ -29,63 +29,11 @@ interface SdkWire {
   check?(result: Fields, failures: Failures, partial: PartialAnswer): void;
 }
 
-function dialectOf({ isWhole, isFirst, Follower, plain = asItIs, check }: SdkWire): SdkDialect {
-  return {
-    whole(value, failures) {
-      if (!isWhole(value)) return undefined;
-      const result = plain(value);
-      const follower = new Follower(failures);
-      follower.whole(result);
-      const { itemText: text, itemReasoning: reasoning } = follower;
-      check?.(result, failures, { text, toolCalls: [], reasoning: reasoning || undefined });
-      return follower.end();
-    },
-    reader: (item, failures) => (isFirst(item) ? new WireItems(new Follower(failures), plain) : undefined),
-  };
-}
-
-function asItIs(value: Fields): Fields {
-  return value;
-}
-
-/** Follows a stream of an SDK's objects with the reader of their wire. */
-class WireItems implements ItemFollower {
-  readonly #follower: Follower;
-  readonly #plain: (item: Fields) => Fields;
-
-  constructor(follower: Follower, plain: (item: Fields) => Fields) {
-    this.#follower = follower;
-    this.#plain = plain;
-  }
-
-  get itemText(): string {
-    return this.#follower.itemText;
-  }
-
-  get itemReasoning(): string {
-    return this.#follower.itemReasoning;
-  }
-
-  take(item: unknown): boolean {
-    const follower = this.#follower;
-    if (!follower.take(this.#plain(fieldsOf(item)), '')) return false;
-    if (follower.itemReasoning !== '') return true;
-    // What ends the answer badly is not handed out before that is told.
-    if (follower.finished) follower.end();
-    // Nor are the words of a refusal: in the end it is an error.
-    return !follower.refused || follower.itemText !== '';
-  }
-
-  end(): StreamEnd {
-    return this.#follower.end();
-  }
-}
-
 /**
  * Chat Completions, and the Completions before them, of OpenAI, Groq and Together; with other names of Mistral, whose SDK has each item
  * in a `data`, and of OpenRouter.
  */
-export const chatDialect = dialectOf({
+const chat: SdkWire = {
   isWhole: ({ object, choices }) => object === 'chat.completion' || Array.isArray(choices),
   isFirst(item) {
     const { object, choices } = chunkIn(item);
@@ -106,7 +54,7 @@ export const chatDialect = dialectOf({
     const tool_calls = Array.isArray(calls) ? calls.filter((call) => fieldsOf(call).type !== 'custom') : [];
     toolCallsOf({ tool_calls, function_call }, typeof reason === 'string' ? reason : '', failures);
   },
-});
+};
 
 /** In Google's items the name is a getter's, which warns of being asked. */
 function chunkIn(item: Fields): Fields {
@@ -118,7 +66,7 @@ function choiceOf({ delta, message, ...choice }: Fields): Fields {
 }
 
 /** OpenAI's Responses. */
-export const responsesDialect = dialectOf({
+const responses: SdkWire = {
   isWhole: ({ object }) => object === 'response',
   isFirst: ({ type }) => typeof type === 'string' && type.startsWith('response.'),
   Follower: ResponsesFollower,
@@ -128,29 +76,29 @@ export const responsesDialect = dialectOf({
     if (status === 'cancelled' || (!isSettled(result) && background !== true)) finishOf(result, failures, partial);
     for (const item of output as readonly unknown[]) toolCallIn(fieldsOf(item), failures);
   },
-});
+};
 
 /** Anthropic's Messages. */
-export const anthropicDialect = dialectOf({
+const anthropic: SdkWire = {
   isWhole: ({ type, role, content }) => type === 'message' && role === 'assistant' && Array.isArray(content),
   isFirst: ({ type }) => type === 'message_start',
   Follower: MessagesFollower,
   check: toolCallsIn,
-});
+};
 
 /** Gemini's `GenerateContentResponse`. Its own getters warn of being asked, and are not. */
-export const googleDialect = dialectOf({
+const google: SdkWire = {
   isWhole: isOfGemini,
   isFirst: isOfGemini,
   Follower: GeminiFollower,
-});
+};
 
 function isOfGemini(value: Fields): boolean {
   return Array.isArray(value.candidates) || 'promptFeedback' in value || 'usageMetadata' in value;
 }
 
 /** Ollama's `chat` and `generate`. */
-export const ollamaDialect = dialectOf({ isWhole: isOfOllama, isFirst: isOfOllama, Follower: OllamaFollower });
+const ollama: SdkWire = { isWhole: isOfOllama, isFirst: isOfOllama, Follower: OllamaFollower };
 
 function isOfOllama({ done, message, response, model, created_at: at }: Fields): boolean {
   const isAnswer = typeof message === 'object' || typeof response === 'string';
@@ -158,7 +106,7 @@ function isOfOllama({ done, message, response, model, created_at: at }: Fields):
 }
 
 /** Cohere's chat (version 2). */
-export const cohereDialect = dialectOf({
+const cohere: SdkWire = {
   isWhole: ({ id, message, finishReason }) =>
     typeof id === 'string' && typeof message === 'object' && /^[A-Z_]+$/.test(String(finishReason)),
   isFirst: ({ type }) => type === 'message-start',
@@ -169,4 +117,62 @@ export const cohereDialect = dialectOf({
     const isRenamed = value.type === 'message-end' || value.type === 'tool-plan-delta';
     return isRenamed ? { ...value, delta: snakeKeys(value.delta) } : value;
   },
-});
+};
+
+/** No result is of two of them; the first are those that are asked most. */
+const wires: readonly SdkWire[] = [chat, responses, anthropic, google, cohere, ollama];
+
+/** The SDKs of vendors, whose items and results are much what came over the wire. */
+export const wireDialect: SdkDialect = {
+  whole(value, failures) {
+    const wire = wires.find(({ isWhole }) => isWhole(value));
+    if (wire === undefined) return undefined;
+    const result = plain(wire, value);
+    const follower = new wire.Follower(failures);
+    follower.whole(result);
+    const { itemText: text, itemReasoning: reasoning } = follower;
+    wire.check?.(result, failures, { text, toolCalls: [], reasoning: reasoning || undefined });
+    return follower.end();
+  },
+  reader(item, failures) {
+    const wire = wires.find(({ isFirst }) => isFirst(item));
+    return wire && new WireItems(wire, failures);
+  },
+};
+
+function plain(wire: SdkWire, value: Fields): Fields {
+  return wire.plain === undefined ? value : wire.plain(value);
+}
+
+/** Follows a stream of an SDK's objects with the reader of their wire. */
+class WireItems implements ItemFollower {
+  readonly #wire: SdkWire;
+  readonly #follower: Follower;
+
+  constructor(wire: SdkWire, failures: Failures) {
+    this.#wire = wire;
+    this.#follower = new wire.Follower(failures);
+  }
+
+  get itemText(): string {
+    return this.#follower.itemText;
+  }
+
+  get itemReasoning(): string {
+    return this.#follower.itemReasoning;
+  }
+
+  take(item: unknown): boolean {
+    const follower = this.#follower;
+    if (!follower.take(plain(this.#wire, fieldsOf(item)), '')) return false;
+    if (follower.itemReasoning !== '') return true;
+    // What ends the answer badly is not handed out before that is told.
+    if (follower.finished) follower.end();
+    // Nor are the words of a refusal: in the end it is an error.
+    return !follower.refused || follower.itemText !== '';
+  }
+
+  end(): StreamEnd {
+    return this.#follower.end();
+  }
+}
