@@ -78,7 +78,7 @@ export interface BudgetOptions {
   readonly dollars?: number;
   /** Tokens, input and output together. @default Infinity */
   readonly tokens?: number;
-  /** Each value of this key has a budget of its own. Without one, all calls share the budget. */
+  /** Each value of this key has a budget of its own; one that is no string is `invalid_request`. Without one, all calls share the budget. */
   readonly by?: ContextKey<string>;
   /** Milliseconds after which the budget is whole again, in periods since 1970: 86,400,000 is a day in UTC. @default Infinity */
   readonly everyMs?: number;

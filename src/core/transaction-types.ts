@@ -21,6 +21,9 @@ export interface TransactionOptions {
   readonly store?: TransactionStore;
   /** Milliseconds that a call waits for the store; then it goes without. @default 1_000 */
   readonly storeTimeoutMs?: number;
-  /** Ids are told apart by the value of this key: one tenant's id never meets another's. Without one, all calls share their ids. */
+  /**
+   * Ids are told apart by the value of this key: one tenant's id never meets another's. A value that is no string is `invalid_request`.
+   * Without such a key all calls share their ids.
+   */
   readonly by?: ContextKey<string>;
 }
