@@ -136,8 +136,13 @@ function checked(error: unknown, provider: Provider): TransportError {
 export async function within<T>({ patienceMs }: Pick<Bench, 'patienceMs'>, promise: Promise<T>, what: string) {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const error = new assert.AssertionError({ message: `waited ${patienceMs} ms in vain for ${what}` });
-    timer = setTimeout(() => reject(error), patienceMs);
+    // An AssertionError writes out its stack at once, which costs more than most of what is waited for.
+    const here = new Error();
+    timer = setTimeout(() => {
+      const error = new assert.AssertionError({ message: `waited ${patienceMs} ms in vain for ${what}` });
+      error.stack = here.stack?.replace(/^Error/, () => `${error.name} [${error.code}]: ${error.message}`);
+      reject(error);
+    }, patienceMs);
   });
   try {
     return await Promise.race([promise, late]);
