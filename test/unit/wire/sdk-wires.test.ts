@@ -342,3 +342,41 @@ it('of a stream that breaks, whoever has handed it out says what had come', () =
   ])
     expect(end).not.toHaveProperty('partial');
 });
+
+it('a refusal of Anthropic has its category, in a stream as well', () => {
+  const items = [
+    { type: 'message_start', message: {} },
+    { type: 'message_delta', delta: { stop_reason: 'refusal', stop_details: { category: 'cyber' } } },
+    { type: 'message_stop' },
+  ];
+  const end = { code: 'content_filtered', message: 'p refused to answer by policy (cyber)' };
+  expect(fromTheSdk(items).end).toEqual(end);
+  expect(followed(onTheWire('messages'), items).end).toEqual(end);
+});
+
+it('a text that a Response says once more at its end counts once', () => {
+  const said = { type: 'message', content: [{ type: 'output_text', text: 'Hi' }] };
+  const one = itemsAfter({ type: 'response.created' }, failures);
+  const texts = [
+    { type: 'response.created', response: {} },
+    { type: 'response.output_text.delta', delta: 'Hi' },
+    { type: 'response.output_item.done', item: said },
+    { type: 'response.completed', response: { output: [said] } },
+  ].map((item) => {
+    one?.take(item);
+    return one?.itemText;
+  });
+  expect(texts).toEqual(['', 'Hi', '', '']);
+});
+
+it('a picture that Gemini only thinks of is no answer', () => {
+  const parts = [{ thought: true, inlineData: { mimeType: 'image/png', data: 'AA' } }];
+  const [sdk, wire] = judged('gemini', { candidates: [{ content: { parts }, finishReason: 'STOP' }] });
+  expect([sdk, wire]).toMatchObject([{ code: 'empty_response' }, { code: 'empty_response' }]);
+});
+
+it("what is no text of Cohere's is an answer", () => {
+  const body = { id: 'c', message: { content: [{ type: 'image' }] } };
+  expect(answerIn({ ...body, finishReason: 'COMPLETE' }, failures)).toMatchObject({ finishReason: 'stop' });
+  expect(judged('cohere', { ...body, finish_reason: 'COMPLETE' })[1]).toMatchObject({ finishReason: 'stop' });
+});
