@@ -102,7 +102,7 @@ export function mixedTransport(): Transport {
   const provider = (name: string, fault: (kind: Kind | undefined) => FaultChoice | undefined) =>
     simulated({
       name,
-      answer: () => 'one two three four five',
+      answer: () => 'one two three',
       keepRequests: 10,
       script: ({ prompt }) => fault(kindOf.get(prompt.split(':')[0] ?? '')) ?? 'ok',
     });
