@@ -1,14 +1,13 @@
 /**
  * `node bench/fetch.ts`: what `createFetch()` adds to each event of a stream that passes. The same stream, read in turn with it and
- * without it, in one process; CPU time of the thread, and of all rounds the quietest tenth beside the middle: who else uses the machine
- * makes every microsecond longer.
+ * without it, in one process. Each is a sample of some milliseconds, in which nothing is waited for, and of all samples the quietest tenth
+ * stands beside the middle: those are the ones that nobody else's programs have come between.
  */
 import { createFetch } from '../src/integrations/fetch.ts';
 import { quantile } from './statistics.ts';
 
 const events = 2_000;
-const rounds = 40;
-const streamsPerRound = 8;
+const rounds = 300;
 
 interface Sample {
   readonly path: string;
@@ -93,14 +92,13 @@ async function read(fetch: Fetch, path: string): Promise<void> {
   }
 }
 
-async function cpuUs(run: () => Promise<void>): Promise<number> {
-  const before = process.threadCpuUsage();
-  for (let stream = 0; stream < streamsPerRound; stream += 1) await run();
-  const { user, system } = process.threadCpuUsage(before);
-  return user + system;
+async function timeUs(run: () => Promise<void>): Promise<number> {
+  const before = process.hrtime.bigint();
+  await run();
+  return Number(process.hrtime.bigint() - before) / 1_000;
 }
 
-console.log(`microseconds of CPU an event, ${events} events a stream, ${rounds * streamsPerRound} streams each`);
+console.log(`microseconds an event, ${events} events a stream, ${rounds} streams each`);
 for (const perPiece of [1, 4]) {
   for (const [name, { path, event, end }] of Object.entries(samples)) {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -112,17 +110,18 @@ for (const perPiece of [1, 4]) {
     const bare = answering(pieces, name === 'ollama' ? 'application/x-ndjson' : 'text/event-stream');
     const through = createFetch({ fetch: bare });
     const used = { bare: [] as number[], through: [] as number[] };
-    for (let round = -5; round < rounds; round += 1) {
-      const [without, having] = [await cpuUs(() => read(bare, path)), await cpuUs(() => read(through, path))];
+    for (let round = -20; round < rounds; round += 1) {
+      const [without, having] = [await timeUs(() => read(bare, path)), await timeUs(() => read(through, path))];
       if (round < 0) continue;
       used.bare.push(without);
       used.through.push(having);
     }
     await through.transport.close();
     const told = ([0.1, 0.5] as const).map((share) => {
-      const [without, having] = [used.bare, used.through].map(
-        (all) => quantile(all, share) / (streamsPerRound * events),
-      ) as [number, number];
+      const [without, having] = [used.bare, used.through].map((all) => quantile(all, share) / events) as [
+        number,
+        number,
+      ];
       return `${without.toFixed(2)} → ${having.toFixed(2)}, added ${(having - without).toFixed(2)}`;
     });
     console.log(`${perPiece} an arrival  ${name.padEnd(10)} quietest: ${told[0]}   middle: ${told[1]}`);

@@ -1,3 +1,5 @@
+import { onAbort, reasonOf } from '../core/signals.ts';
+import type { ByteReader } from './bytes.ts';
 import { isMarkup } from './error-body.ts';
 import type { Failures } from './failures.ts';
 
@@ -11,6 +13,33 @@ export function parseAnswer(text: string, failures: Failures): Readonly<Record<s
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw failures.of('bad_response', 'answered with JSON that is not an object');
   return value as Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The JSON object in the body of a successful answer that comes in one piece.
+ * @throws TransportError what `readText` and `parseAnswer` throw
+ */
+export async function readAnswer(
+  bytes: ByteReader,
+  signal: AbortSignal,
+  failures: Failures,
+): Promise<Readonly<Record<string, unknown>>> {
+  return parseAnswer(await readText(bytes, signal, failures), failures);
+}
+
+/** The rest of a body as text. @throws TransportError the signal's reason, at once; or what broke the connection */
+export async function readText(bytes: ByteReader, signal: AbortSignal, failures: Failures): Promise<string> {
+  const stop = onAbort(signal, () => bytes.cancel());
+  try {
+    const text = await bytes.text();
+    // A body that was let go of looks like one that has ended.
+    if (signal.aborted) throw reasonOf(signal);
+    return text;
+  } catch (error) {
+    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
+  } finally {
+    stop();
+  }
 }
 
 /**

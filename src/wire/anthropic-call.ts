@@ -1,8 +1,8 @@
 import { isStreamingRefused } from '../core/errors.ts';
 import { wordsOf } from '../core/request.ts';
-import { forkSignal, onAbort, reasonOf } from '../core/signals.ts';
+import { forkSignal, reasonOf } from '../core/signals.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
-import { parseAnswer } from './answer-text.ts';
+import { readAnswer } from './answer-text.ts';
 import { readMessage } from './anthropic-answer.ts';
 import { type AnthropicClient, secretsOfAnthropic, unstreamedTimeout } from './anthropic-client.ts';
 import { type MessagesRequest, messagesRequest } from './anthropic-request.ts';
@@ -103,18 +103,7 @@ export async function readWholeMessage(
   signal: AbortSignal,
   failures: Failures,
 ): Promise<ProviderAnswer> {
-  const stop = onAbort(signal, () => bytes.cancel());
-  let text: string;
-  try {
-    text = await bytes.text();
-  } catch (error) {
-    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
-  } finally {
-    stop();
-  }
-  // A body that was let go of looks like one that has ended.
-  if (signal.aborted) throw reasonOf(signal);
-  return readMessage(parseAnswer(text, failures), endpoint.model, failures);
+  return readMessage(await readAnswer(bytes, signal, failures), endpoint.model, failures);
 }
 
 interface Sending {

@@ -1,8 +1,8 @@
 import { isStreamingRefused, summarise, type TransportError } from '../core/errors.ts';
 import { wordsOf } from '../core/request.ts';
-import { type Fork, forkSignal, onAbort, reasonOf } from '../core/signals.ts';
+import { type Fork, forkSignal, reasonOf } from '../core/signals.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
-import { parseJson } from './answer-text.ts';
+import { parseJson, readText } from './answer-text.ts';
 import { ByteReader } from './bytes.ts';
 import { classify } from './classify.ts';
 import { type Failures, failuresOf, heard } from './failures.ts';
@@ -114,7 +114,7 @@ export async function completeGemini(
  */
 export async function readWhole(bytes: ByteReader, attempt: GeminiAttempt): Promise<ProviderAnswer> {
   const { failures, context } = attempt;
-  const value = parseJson(await readText(bytes, attempt), failures);
+  const value = parseJson(await readText(bytes, attempt.fork.signal, attempt.failures), failures);
   const chunks = (Array.isArray(value) ? value : [value]).map(fieldsOf);
   const answer = geminiAnswer(attempt);
   for (const chunk of chunks) answer.push(chunk);
@@ -179,7 +179,7 @@ async function refusal(attempt: GeminiAttempt, response: Response, bytes: ByteRe
   const { endpoint, fork, request, failures } = attempt;
   let body = '';
   try {
-    body = await readText(bytes, attempt);
+    body = await readText(bytes, attempt.fork.signal, attempt.failures);
   } catch (error) {
     if (fork.signal.aborted) throw error;
   }
@@ -192,19 +192,4 @@ async function refusal(attempt: GeminiAttempt, response: Response, bytes: ByteRe
     texts: wordsOf(request),
     fields: failures.requestId === undefined ? {} : { providerRequestId: failures.requestId },
   });
-}
-
-async function readText(bytes: ByteReader, { fork, failures }: GeminiAttempt): Promise<string> {
-  const { signal } = fork;
-  const stop = onAbort(signal, () => bytes.cancel());
-  try {
-    const text = await bytes.text();
-    // A body that was let go of looks like one that has ended.
-    if (signal.aborted) throw reasonOf(signal);
-    return text;
-  } catch (error) {
-    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
-  } finally {
-    stop();
-  }
 }

@@ -1,8 +1,8 @@
 import { isStreamingRefused } from '../core/errors.ts';
 import { wordsOf } from '../core/request.ts';
-import { onAbort, reasonOf } from '../core/signals.ts';
+import { reasonOf } from '../core/signals.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
-import { parseAnswer } from './answer-text.ts';
+import { readAnswer } from './answer-text.ts';
 import { ByteReader } from './bytes.ts';
 import { answerOf } from './classify-thrown.ts';
 import { readErrorBody } from './error-body.ts';
@@ -96,18 +96,7 @@ export async function readWhole(
   signal: AbortSignal,
   failures: Failures,
 ): Promise<ProviderAnswer> {
-  const stop = onAbort(signal, () => bytes.cancel());
-  let text: string;
-  try {
-    text = await bytes.text();
-  } catch (error) {
-    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
-  } finally {
-    stop();
-  }
-  // A body that was let go of looks like one that has ended.
-  if (signal.aborted) throw reasonOf(signal);
-  return readChatAnswer(parseAnswer(text, failures), endpoint.model, failures);
+  return readChatAnswer(await readAnswer(bytes, signal, failures), endpoint.model, failures);
 }
 
 function send(client: OpenAIClient, body: ChatBody, context: Context, signal: AbortSignal): Promise<Response> {

@@ -1,9 +1,7 @@
 import type { TransportError } from '../core/errors.ts';
-import { onAbort, reasonOf } from '../core/signals.ts';
 import { sleep } from '../core/time.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
-import { parseAnswer } from './answer-text.ts';
-import type { ByteReader } from './bytes.ts';
+import { readAnswer } from './answer-text.ts';
 import { type Fields, fieldsOf } from './openai-chat-parts.ts';
 import { isResponse, isSettled, readResponse, responseUsage } from './openai-responses-answer.ts';
 import {
@@ -32,7 +30,7 @@ export async function completeResponse(
 /** The rest of a body as an answer, waited for if need be. Ends at once when the signal aborts. */
 export async function readWholeResponse(first: OpenResponse, call: ResponsesCall): Promise<ProviderAnswer> {
   const { endpoint, request, failures } = call;
-  let body = await readBody(first.bytes, call);
+  let body = await readAnswer(first.bytes, call.signal, call.failures);
   if (first.background && isResponse(body) && typeof body.id === 'string') body = await settled(body, body.id, call);
   call.context.received({ usage: responseUsage(fieldsOf(body).usage), usageIsWhole: true });
   const answer = readResponse(body, endpoint.model, failures, request.stopSequences);
@@ -53,7 +51,7 @@ async function settled(first: Fields, id: string, call: ResponsesCall): Promise<
       await sleep(waitMs, signal);
       const { bytes } = await retrieveAgain(call, id, patience);
       try {
-        body = await readBody(bytes, call);
+        body = await readAnswer(bytes, call.signal, call.failures);
         patience.restore();
       } catch (error) {
         await patience.spend(error as TransportError, signal);
@@ -64,19 +62,4 @@ async function settled(first: Fields, id: string, call: ResponsesCall): Promise<
     cancelResponse(call, id);
     throw error;
   }
-}
-
-async function readBody(bytes: ByteReader, { signal, failures }: ResponsesCall): Promise<Fields> {
-  const stop = onAbort(signal, () => bytes.cancel());
-  let text: string;
-  try {
-    text = await bytes.text();
-  } catch (error) {
-    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
-  } finally {
-    stop();
-  }
-  // A body that was let go of looks like one that has ended.
-  if (signal.aborted) throw reasonOf(signal);
-  return parseAnswer(text, failures);
 }
