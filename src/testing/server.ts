@@ -1,11 +1,12 @@
 /** A provider on this machine: four wires over HTTP, healthy or with any fault, on the loopback interface. */
 
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import type { EnforcedLimits } from './allowance.ts';
 import { type FaultChoice, faultOf } from './fault-cases.ts';
 import { answerRequest } from './http-exchange.ts';
 import type { RequestRecord } from './ledger.ts';
+import { listenAnywhere, listenAt } from './loopback-port.ts';
 import { BackgroundResponses } from './responses-background.ts';
 import { Service, type ServiceOptions } from './service.ts';
 
@@ -85,13 +86,12 @@ export async function simulatedServer(options: SimulatedServerOptions = {}): Pro
     settled = before.then(async () => {
       const listening = !closed && !service.plan.refuses(Date.now());
       if (http.listening && !listening) await vanish();
-      else if (!http.listening && listening) await listen(http, port);
+      else if (!http.listening && listening) await listenAt(http, port);
     });
     return settled;
   };
 
-  await listen(http, 0);
-  const { port } = http.address() as AddressInfo;
+  const port = await listenAnywhere(http);
   for (const { fromMs, toMs = Number.POSITIVE_INFINITY, fault } of options.schedule ?? [])
     if (faultOf(fault)?.kind === 'refused')
       // A timer may be a millisecond early, and would then find nothing changed.
@@ -128,19 +128,4 @@ export async function simulatedServer(options: SimulatedServerOptions = {}): Pro
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Listens; when somebody has taken the port in the meantime, tries for a second. */
-async function listen(http: Server, port: number, tries = 100): Promise<void> {
-  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    http.once('error', resolve);
-    http.listen(port, '127.0.0.1', () => {
-      http.off('error', resolve);
-      resolve(undefined);
-    });
-  });
-  if (error === undefined) return;
-  if (error.code !== 'EADDRINUSE' || tries <= 1) throw error;
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  return listen(http, port, tries - 1);
 }
