@@ -118,7 +118,7 @@ describe('A thousand concurrent calls while one request in five fails at both pr
       const before = primary.requests.length + backup.requests.length;
 
       const seen = await Promise.all(
-        indices.map((index) => see(llm, index % 2 === 0 ? 'unary' : 'streaming', { prompt: `Hello ${index}` })),
+        indices.map((index) => see(llm, modeOf(index), { prompt: `Hello ${index}` }, {}, 2 * guardMs)),
       );
       const answered = seen.filter(({ how }) => how === 'answered');
       const received = primary.requests.length + backup.requests.length - before;
@@ -131,6 +131,6 @@ describe('A thousand concurrent calls while one request in five fails at both pr
       for (const [index, { how, text }] of seen.entries())
         if (how === 'answered') expect(text).toBe(answerTo(`Hello ${index}`, { words: 20 }));
     },
-    60_000,
+    4 * guardMs,
   );
 });

@@ -17,11 +17,11 @@ import {
 } from './cuts.ts';
 
 /**
- * Streams cut anywhere, of each format in each mode: 500 a format in process, and a share of them over sockets.
+ * Streams cut anywhere, of each format in each mode: 320 a format in process, and a share of them over sockets.
  * `CUTS=1000 vitest run test/integration/resume-cuts.test.ts` makes 1,000 of each format and mode, both ways.
  */
 const given = process.env.CUTS === undefined ? undefined : Number(process.env.CUTS);
-const inProcess = given ?? 125;
+const inProcess = given ?? 80;
 const overSockets = given ?? 12;
 
 const modes: readonly (readonly [string, ResumeOptions])[] = [

@@ -4,7 +4,7 @@ import { type FaultChoice, simulated } from '../../src/testing/index.ts';
 /** What can become of a call: each reads its call in its own way, and says how it ended. */
 interface Kind {
   readonly name: string;
-  /** How many of sixteen calls. */
+  /** How many of twenty-two calls. */
   readonly share: number;
   /** Of the primary. */
   readonly fault?: FaultChoice;
@@ -25,7 +25,7 @@ const read: Kind['run'] = async (llm, prompt, signal) => {
 };
 
 export const kinds: readonly Kind[] = [
-  { name: 'unary', share: 3, ends: 'ok', run: unary },
+  { name: 'unary', share: 6, ends: 'ok', run: unary },
   {
     name: 'deadline',
     share: 1,
@@ -46,7 +46,7 @@ export const kinds: readonly Kind[] = [
     ends: 'no_provider',
     run: unary,
   },
-  { name: 'read', share: 2, ends: 'ok', run: read },
+  { name: 'read', share: 5, ends: 'ok', run: read },
   { name: 'failed over', share: 1, fault: 'http-500', ends: 'ok', run: read },
   { name: 'cut', share: 1, fault: { kind: 'cut', afterTokens: 2, by: 'reset' }, ends: 'stream_interrupted', run: read },
   {

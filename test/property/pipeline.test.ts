@@ -9,8 +9,8 @@ import { scenarios } from './scenarios.ts';
  * `FC_SEED` and `FC_PATH` play again.
  */
 const { FC_RUNS, FC_SEED, FC_PATH } = process.env;
-const numRuns = Number(FC_RUNS ?? 200);
-const timeout = 60_000 * Math.max(1, numRuns / 200);
+const numRuns = Number(FC_RUNS ?? 120);
+const timeout = 60_000 * Math.max(1, numRuns / 120);
 const runs = {
   ...{ numRuns, seed: Number(FC_SEED ?? 1), ...(FC_PATH && { path: FC_PATH }) },
   // What fails is made smaller, for so long and no longer.

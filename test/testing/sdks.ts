@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import type { SimulatedServer, WireName } from '../../src/testing/index.ts';
-import { asking, readStream, sdkOf } from './support.ts';
+import { asking, readStream, type StreamOptions, sdkOf } from './support.ts';
 
 export const apiKey = 'sk-canary';
 
@@ -29,22 +29,25 @@ export interface Read {
   readonly error: unknown;
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends StreamOptions {
   readonly prompt?: string;
   readonly stream?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** Asks by the official SDK of a wire. Streams are read event by event, as the SDK hands them out. */
 export async function read(wire: WireName, server: SimulatedServer, options: ReadOptions = {}): Promise<Read> {
-  const { prompt = 'Hello', stream = false, signal } = options;
+  const { prompt = 'Hello', stream = false, signal, onText } = options;
   const given = { ...(signal !== undefined && { signal }) };
   let text = '';
+  const add = (more: string): void => {
+    text += more;
+    onText?.(text);
+  };
   let finish: string | undefined;
   try {
     if (wire === 'openai') {
       if (stream) {
-        const streamed = await readStream(sdkOf(server, apiKey), prompt, given);
+        const streamed = await readStream(sdkOf(server, apiKey), prompt, options);
         return { ...streamed, finish: streamed.finishReason ?? undefined };
       }
       const completion = await sdkOf(server, apiKey).chat.completions.create(asking(prompt), given);
@@ -65,7 +68,7 @@ export async function read(wire: WireName, server: SimulatedServer, options: Rea
         };
       }
       for await (const event of await responses.create({ ...body, stream: true }, given)) {
-        if (event.type === 'response.output_text.delta') text += event.delta;
+        if (event.type === 'response.output_text.delta') add(event.delta);
         if (event.type === 'response.completed' || event.type === 'response.incomplete')
           finish = event.response.incomplete_details?.reason ?? event.response.status;
       }
@@ -75,7 +78,7 @@ export async function read(wire: WireName, server: SimulatedServer, options: Rea
       const client = anthropicOf(server);
       if (stream) {
         for await (const event of await client.messages.create({ ...messaging(prompt), stream: true }, given)) {
-          if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') text += event.delta.text;
+          if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') add(event.delta.text);
           if (event.type === 'message_delta') finish = event.delta.stop_reason ?? undefined;
         }
         return { text, finish, error: undefined };
@@ -89,7 +92,7 @@ export async function read(wire: WireName, server: SimulatedServer, options: Rea
       ? await models.generateContentStream(generating(prompt, signal))
       : [await models.generateContent(generating(prompt, signal))];
     for await (const response of responses) {
-      for (const part of response.candidates?.[0]?.content?.parts ?? []) if (!part.thought) text += part.text ?? '';
+      for (const part of response.candidates?.[0]?.content?.parts ?? []) if (!part.thought) add(part.text ?? '');
       finish = response.candidates?.[0]?.finishReason ?? response.promptFeedback?.blockReason ?? finish;
     }
     return { text, finish, error: undefined };

@@ -13,18 +13,29 @@ export function asking(prompt: string) {
 }
 
 /** What came of a stream: its text, its chunks, and the error with which it broke. */
-export async function readStream(client: OpenAI, prompt = 'Hello', options: { signal?: AbortSignal } = {}) {
+export interface StreamOptions {
+  readonly signal?: AbortSignal;
+  /** Is told all the text so far, whenever some has come. */
+  readonly onText?: (text: string) => void;
+}
+
+export async function readStream(client: OpenAI, prompt = 'Hello', { onText, signal }: StreamOptions = {}) {
+  const textIn = (chunks: readonly OpenAI.ChatCompletionChunk[]): string =>
+    chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
+  const options = { ...(signal !== undefined && { signal }) };
   const chunks: OpenAI.ChatCompletionChunk[] = [];
   let error: unknown;
   try {
     const body = { ...asking(prompt), stream: true as const, stream_options: { include_usage: true } };
-    for await (const chunk of await client.chat.completions.create(body, options)) chunks.push(chunk);
+    for await (const chunk of await client.chat.completions.create(body, options)) {
+      chunks.push(chunk);
+      onText?.(textIn(chunks));
+    }
   } catch (thrown) {
     error = thrown;
   }
-  const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
   const finishReason = chunks.map((chunk) => chunk.choices[0]?.finish_reason).find((reason) => reason != null);
-  return { chunks, text, finishReason, error };
+  return { chunks, text: textIn(chunks), finishReason, error };
 }
 
 /** As little of a context as a provider needs. */

@@ -52,9 +52,13 @@ describe('one server', () => {
   it.each(wires)('notices on %s that the client has left', async (wire) => {
     await server.setFault({ kind: 'stall', afterTokens: 5 });
     const controller = new AbortController();
-    const reading = read(wire, server, { stream: true, signal: controller.signal });
+    let come = '';
+    const onText = (text: string): void => {
+      come = text;
+    };
+    const reading = read(wire, server, { stream: true, signal: controller.signal, onText });
     const record = await server.received(1);
-    await expect.poll(() => record.tokensSent).toBe(5);
+    await expect.poll(() => come).toBe(five);
     controller.abort();
     expect((await reading).text).toBe(five);
     expect((await record.closed).closedByClientAt).toBeDefined();
@@ -72,8 +76,13 @@ describe('faults on the other wires', () => {
       await server.setFault(name);
       for (const stream of [true, false]) {
         const controller = new AbortController();
-        const reading = read(wire, server, { stream, signal: controller.signal });
+        let come = '';
+        const onText = (text: string): void => {
+          come = text;
+        };
+        const reading = read(wire, server, { stream, signal: controller.signal, onText });
         if (code === 'timeout') {
+          if (stream && strikes !== 'beforeContent') await expect.poll(() => come).toBe(five);
           expect(await withinAMoment(reading)).toBe('nothing');
           controller.abort();
         }
