@@ -25,9 +25,14 @@ const lastingCells = new Map<string, Cell>();
 const cellOf = (job: Job): Cell => cells.get(cellKey(job)) as Cell;
 const lastingOf = (job: Job): Cell => lastingCells.get(cellKey(job)) as Cell;
 
+const run = async (job: Job) => cells.set(cellKey(job), await callUnder(job));
+const runLasting = async (job: Job) => lastingCells.set(cellKey(job), await callUnder(job, 'always'));
+
+/** True for a call that mostly waits: what becomes of it clocks decide, the client's or ours. */
+const waits = ({ row }: Job): boolean => isSilent(row) || row.toldMs !== undefined || row.name === '503 for ever';
+
 /** All of them at once would be late for reasons of their own: a few at a time, and beside them those that mostly wait. */
 async function runAll(list: readonly Job[], waiting: number, run: (job: Job) => Promise<unknown>): Promise<void> {
-  const waits = ({ row }: Job): boolean => isSilent(row) || row.toldMs !== undefined || row.name === '503 for ever';
   await Promise.all([
     pool(waiting, list.filter(waits), run),
     pool(
@@ -38,11 +43,36 @@ async function runAll(list: readonly Job[], waiting: number, run: (job: Job) => 
   ]);
 }
 
-beforeAll(async () => {
+/** On a busy machine a time-out strikes who is not silent: these are called once more. A wrong answer stays one. */
+async function runTheLate(): Promise<void> {
+  const isLate = ({ outcome, requests, isPrefix }: Cell, expected: Pick<Cell, 'outcome' | 'requests'>): boolean =>
+    outcome !== 'wrong' && isPrefix && (outcome !== expected.outcome || requests !== expected.requests);
+  const once = under.filter((job) => isSilent(job.row) && isLate(cellOf(job), expectedOf(job)));
+  const always = lasting.filter((job) => isSilent(job.row) && isLate(lastingOf(job), staysBroken));
+  await pool(2, once, run);
+  await pool(2, always, runLasting);
+}
+
+/** What a call comes to under a fault that stays. */
+const staysBroken = { outcome: 'error', requests: 1 + retries } as const;
+
+/** Without what clients print meanwhile. */
+async function quietly(work: () => Promise<unknown>): Promise<void> {
   // What the AI SDK says of a model that it does not know, and Ollama of a broken line, is of no interest here.
   (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
   for (const level of ['log', 'warn', 'error'] as const) vi.spyOn(console, level).mockImplementation(() => {});
-  const run = async (job: Job) => cells.set(cellKey(job), await callUnder(job));
+  try {
+    await work();
+  } finally {
+    vi.restoreAllMocks();
+  }
+}
+
+const patienceMs = 300_000;
+
+beforeAll(() => quietly(runEverything), patienceMs);
+
+async function runEverything(): Promise<void> {
   const busy = jobs.filter((job) => !needsQuiet(job));
   await Promise.all([
     runAll(
@@ -55,7 +85,7 @@ beforeAll(async () => {
       25,
       run,
     ),
-    runAll(lasting, 60, async (job) => lastingCells.set(cellKey(job), await callUnder(job, 'always'))),
+    runAll(lasting, 60, runLasting),
   ]);
   const quiet = jobs.filter(needsQuiet);
   globalThis.gc?.();
@@ -69,8 +99,8 @@ beforeAll(async () => {
     quiet.filter(({ row }) => row.collects),
     run,
   );
-  vi.restoreAllMocks();
-}, 180_000);
+  await runTheLate();
+}
 
 /**
  * Who gives its signal in a `Request` only, of which it gives a copy away: Node forgets that they belong together when it collects
@@ -134,8 +164,7 @@ describe.each(clients)('%s, with createFetch() under it', (client) => {
       const { outcome, requests } = lastingOf(job);
       expect({ call: title(job), outcome, requests }).toEqual({
         call: title(job),
-        outcome: 'error',
-        requests: 1 + retries,
+        ...staysBroken,
       });
     }
   });
@@ -161,10 +190,13 @@ describe.each(clients)('%s, with createFetch() under it', (client) => {
   });
 });
 
-it('is what docs/clients.md says', () => {
+it('is what docs/clients.md says', { timeout: patienceMs }, async () => {
   const file = join(import.meta.dirname, '../../docs/clients.md');
-  const page = clientsPage({ clients, cellOf, lasting: [...lastingCells.values()] });
-  if (process.env.UPDATE_MATRIX === '1') writeFileSync(file, page);
+  const made = () => clientsPage({ clients, cellOf, lasting: [...lastingCells.values()] });
+  if (process.env.UPDATE_MATRIX === '1') writeFileSync(file, made());
   const written = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  expect(written.split('\n'), 'run npm run docs:matrix').toEqual(page.split('\n'));
+  const plain = jobs.filter((job) => job.column === 'plain' && waits(job));
+  // The clients' own clocks, too, go by a machine that may be busy: the page may be right with nothing else beside these calls.
+  if (written !== made()) await quietly(() => pool(30, plain, run));
+  expect(written.split('\n'), 'run npm run docs:matrix').toEqual(made().split('\n'));
 });
