@@ -43,14 +43,22 @@ async function runAll(list: readonly Job[], waiting: number, run: (job: Job) => 
   ]);
 }
 
-/** On a busy machine a time-out strikes who is not silent: these are called once more. A wrong answer stays one. */
+/** On a busy machine a time-out strikes who is not silent: these are called once more. A wrong answer stays one, and so does a hang. */
 async function runTheLate(): Promise<void> {
-  const isLate = ({ outcome, requests, isPrefix }: Cell, expected: Pick<Cell, 'outcome' | 'requests'>): boolean =>
-    outcome !== 'wrong' && isPrefix && (outcome !== expected.outcome || requests !== expected.requests);
-  const once = under.filter((job) => isSilent(job.row) && isLate(cellOf(job), expectedOf(job)));
-  const always = lasting.filter((job) => isSilent(job.row) && isLate(lastingOf(job), staysBroken));
-  await pool(2, once, run);
-  await pool(2, always, runLasting);
+  const isLate = (cell: Cell, expected: Pick<Cell, 'outcome' | 'requests'>): boolean =>
+    ['right', 'error', 'open'].includes(cell.outcome) &&
+    cell.isPrefix &&
+    (cell.outcome !== expected.outcome || cell.requests !== expected.requests);
+  await pool(
+    2,
+    under.filter((job) => isLate(cellOf(job), expectedOf(job))),
+    run,
+  );
+  await pool(
+    2,
+    lasting.filter((job) => isLate(lastingOf(job), staysBroken)),
+    runLasting,
+  );
 }
 
 /** What a call comes to under a fault that stays. */
