@@ -197,7 +197,7 @@ describe('every file', () => {
     // Half of it is the table.
     'core/errors.ts': 360,
     // The options' shapes.
-    'core/options.ts': 300,
+    'core/options.ts': 315,
     // One state machine.
     'core/pump.ts': 340,
     'middleware/circuit-breaker/circuit.ts': 310,

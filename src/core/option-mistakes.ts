@@ -3,7 +3,7 @@
 import type * as z from 'zod/mini';
 
 /** The part of a zod schema that is used here. */
-export interface Checkable {
+export interface Checkable extends z.core.$ZodType {
   safeParse(
     value: unknown,
     params: { error: () => string },
@@ -18,10 +18,16 @@ export function wrong(
   // The application's own zod may have a language, and an error map that repeats values; here neither is asked.
   const result = schema.safeParse(value, { error: () => 'Invalid input' });
   if (result.success) return undefined;
-  return deepest(result.error.issues);
+  return deepest(schema, result.error.issues);
+}
+
+/** What is said of a name that nobody knows: those that there are, since it is mostly one of them that was meant. */
+export function unknownOption(known: readonly string[]): string {
+  return known.length === 0 ? 'is not an option' : `is not an option (there are ${known.join(', ')})`;
 }
 
 function deepest(
+  schema: Checkable,
   issues: readonly z.core.$ZodIssue[],
   base: readonly PropertyKey[] = [],
 ): { path: string; expected: string } {
@@ -31,11 +37,27 @@ function deepest(
   if (issue.code === 'invalid_union') {
     // Of the alternatives, the one that got furthest is the one that was meant.
     const best = [...issue.errors].filter((errors) => errors.length > 0).sort((a, b) => depthOf(b) - depthOf(a))[0];
-    if (best !== undefined && depthOf(best) > 0) return deepest(best, path);
+    if (best !== undefined && depthOf(best) > 0) return deepest(schema, best, path);
   }
   if (issue.code === 'unrecognized_keys')
-    return { path: pathOf([...path, issue.keys[0] ?? '']), expected: 'is not an option' };
+    return { path: pathOf([...path, issue.keys[0] ?? '']), expected: unknownOption(namesAt(schema, path)) };
   return { path: pathOf(path), expected: expectation(issue) };
+}
+
+/** The names that there are at a path; none where there are several alternatives, and each has its own. */
+function namesAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  if (def.type === 'optional') return namesAt(def.innerType, path);
+  if (def.type === 'union') {
+    const named = def.options.map((option) => namesAt(option, path)).filter(({ length }) => length > 0);
+    return named.length === 1 ? (named[0] ?? []) : [];
+  }
+  const [at, ...rest] = path;
+  if (def.type === 'array') return at === undefined ? [] : namesAt(def.element, rest);
+  if (def.type !== 'object') return [];
+  if (at === undefined) return Object.keys(def.shape);
+  const inner = def.shape[String(at)];
+  return inner === undefined ? [] : namesAt(inner, rest);
 }
 
 function depthOf(issues: readonly z.core.$ZodIssue[]): number {

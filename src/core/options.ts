@@ -129,6 +129,14 @@ const wrapOptions = z.strictObject({
   classify: optional(fn('a function (error) => TransportError | undefined')),
 });
 
+const places = { error: 'expected an array of at least one { baseURL }' };
+const fetchOptions = z.strictObject({
+  ...layers,
+  fetch: optional(fn('a function')),
+  targets: optional(z.array(z.unknown(), places).check(z.minLength(1, places))),
+  failures: optional(z.enum(['auto', 'response', 'throw'])),
+});
+
 const namedCalls = z.strictObject({
   calls: z
     .array(
@@ -257,6 +265,11 @@ function demandOwnNames(what: string, items: readonly { readonly name: string }[
 /** @throws OptionsError when the options of `wrap()` are wrong. */
 export function checkWrapOptions(options: object): void {
   demand(wrapOptions, options);
+}
+
+/** @throws OptionsError when the options of `createFetch()` are wrong, those within `targets` aside. */
+export function checkFetchOptions(options: object): void {
+  demand(fetchOptions, options);
 }
 
 /** @throws OptionsError when the functions given to `wrap()` are wrong. */

@@ -1,6 +1,7 @@
 import type { LanguageModel } from 'ai';
 import { OptionsError } from '../core/errors.ts';
 import type { Transport } from '../core/types.ts';
+import { checkNames } from '../wire/provider-options.ts';
 import { resultFrom } from './ai-sdk/answer.ts';
 import { askedFor, transportName } from './ai-sdk/request.ts';
 import { streamFrom } from './ai-sdk/stream.ts';
@@ -33,7 +34,7 @@ const anyModel = 'auto';
  */
 export function languageModel(transport: Transport, options: LanguageModelOptions = {}): TransportLanguageModel {
   checkTransport('languageModel', transport);
-  checkOptions('languageModel', options, ['model', 'supportedUrls']);
+  checkNames('languageModel', options, ['model', 'supportedUrls']);
   const { model, supportedUrls = {} } = options;
   if (model !== undefined && (typeof model !== 'string' || model === ''))
     throw new OptionsError('languageModel.model', 'expected the name of a model');
@@ -79,7 +80,7 @@ export function languageModelProvider(
   options: Pick<LanguageModelOptions, 'supportedUrls'> = {},
 ): TransportModelProvider {
   checkTransport('languageModelProvider', transport);
-  checkOptions('languageModelProvider', options, ['supportedUrls']);
+  checkNames('languageModelProvider', options, ['supportedUrls']);
   return {
     specificationVersion: 'v4',
     languageModel(modelId) {
@@ -108,11 +109,4 @@ function noSuchModel(modelId: string, modelType: string): Error {
 function checkTransport(factory: string, transport: unknown): void {
   if (typeof (transport as Partial<Transport> | null | undefined)?.complete !== 'function')
     throw new OptionsError(factory, 'expected a transport first: createTransport({ … })');
-}
-
-function checkOptions(factory: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw new OptionsError(factory, 'expected an object of options');
-  for (const name of Object.keys(options))
-    if (!known.includes(name))
-      throw new OptionsError(`${factory}.${name}`, `unknown option (there are ${known.join(', ')})`);
 }

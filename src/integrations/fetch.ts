@@ -1,11 +1,11 @@
 import { asked as asks, firstWait, readerSees } from '../core/context.ts';
-import { OptionsError, TransportError } from '../core/errors.ts';
-import { checkTransportOptions } from '../core/options.ts';
+import { TransportError } from '../core/errors.ts';
+import { checkFetchOptions } from '../core/options.ts';
 import type { Pump } from '../core/pump.ts';
 import type { CallOptions, Transport, TransportOptions } from '../core/types.ts';
 import { type Asked, askedIn } from './fetch/asked.ts';
 import { Errand, errand, WholeAnswer } from './fetch/errand.ts';
-import { type FailuresAs, failure } from './fetch/failures.ts';
+import { failure } from './fetch/failures.ts';
 import { clientRetriesOf, readIncoming } from './fetch/incoming.ts';
 import { answered, responseOf } from './fetch/responses.ts';
 import { type FetchTarget, providersOf } from './fetch/targets.ts';
@@ -42,7 +42,8 @@ export type TransportFetch = Fetch & { readonly transport: FetchTransport };
  * @throws OptionsError when an option is wrong, naming its path
  */
 export function createFetch(options: FetchOptions = {}): TransportFetch {
-  const { fetch: inner, targets = [], failures = 'auto', ...layers } = checked(options);
+  checkFetchOptions(options);
+  const { fetch: inner, targets = [], failures = 'auto', ...layers } = options;
   const sending = { fetch: inner, idleMs: idleMsOf(layers.timeout) };
   const transports = new Transports(layers, sending, providersOf(targets, sending));
   let isWarned = false;
@@ -69,20 +70,6 @@ export function createFetch(options: FetchOptions = {}): TransportFetch {
 /** In the middle of an answer that comes in one piece there is nothing to wait for: no shorter time is learned. */
 function idleMsOf(timeout: TransportOptions['timeout']): number {
   return timeout === false ? Number.POSITIVE_INFINITY : (timeout?.idleMs ?? 30_000);
-}
-
-const waysToFail: readonly FailuresAs[] = ['auto', 'response', 'throw'];
-
-function checked(options: FetchOptions): FetchOptions {
-  if (typeof options !== 'object' || options === null) throw new OptionsError('', 'expected an object of options');
-  const { fetch, targets, failures = 'auto', ...layers } = options;
-  if (fetch !== undefined && typeof fetch !== 'function') throw new OptionsError('fetch', 'expected a function');
-  if (targets !== undefined && (!Array.isArray(targets) || targets.length === 0))
-    throw new OptionsError('targets', 'expected an array of at least one { baseURL }');
-  if (!waysToFail.includes(failures)) throw new OptionsError('failures', "expected 'auto', 'response' or 'throw'");
-  const placeholder = { name: 'fetch', domain: 'fetch', kind: 'fetch', model: '', complete: () => {} };
-  checkTransportOptions({ ...layers, providers: [placeholder as never] });
-  return options;
 }
 
 async function perform(transport: Pick<Transport, 'complete'>, { request }: Asked, job: Errand): Promise<Response> {

@@ -2,6 +2,7 @@ import type { BudgetOptions, BudgetState } from '../core/accounting-types.ts';
 import { callOf } from '../core/context.ts';
 import { OptionsError, TransportError } from '../core/errors.ts';
 import { costOf, estimateTokens, wideTokens } from '../core/estimate.ts';
+import { unknownOption } from '../core/option-mistakes.ts';
 import { ownerIn } from '../core/owner.ts';
 import type { Candidate, CompletionRequest, Context, Middleware, Reply, Usage } from '../core/types.ts';
 import { type Amount, BudgetAccounts } from './budget/accounts.ts';
@@ -138,7 +139,7 @@ function checkBudget(options: BudgetOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new OptionsError('budget', 'expected an object of options');
   for (const name of Object.keys(options))
-    if (!known.includes(name)) throw new OptionsError(`budget.${name}`, 'is not an option');
+    if (!known.includes(name)) throw new OptionsError(`budget.${name}`, unknownOption(known));
   const { dollars, tokens, everyMs, outputTokens, marginRatio, by } = options;
   if (dollars === undefined && tokens === undefined) throw new OptionsError('budget', 'expected dollars or tokens');
   for (const [name, value] of Object.entries({ dollars, tokens, outputTokens, marginRatio }))

@@ -1,4 +1,15 @@
 import { OptionsError } from '../core/errors.ts';
+import { unknownOption } from '../core/option-mistakes.ts';
+
+/**
+ * Checks that options are an object without unknown names.
+ * @throws OptionsError with the path of what is wrong: `openai.nmae`
+ */
+export function checkNames(factory: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw new OptionsError(factory, 'expected an object of options');
+  for (const name of Object.keys(options))
+    if (!known.includes(name)) throw new OptionsError(`${factory}.${name}`, unknownOption(known));
+}
 
 /**
  * Checks what the options of all adapters have in common: that they are an object without unknown names, and that `name`,
@@ -6,11 +17,8 @@ import { OptionsError } from '../core/errors.ts';
  * @throws OptionsError with the path of what is wrong: `openai.nmae`
  */
 export function checkOptions(factory: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw new OptionsError(factory, 'expected an object of options');
+  checkNames(factory, options, known);
   const fields = options as Readonly<Record<string, unknown>>;
-  for (const name of Object.keys(fields))
-    if (!known.includes(name))
-      throw new OptionsError(`${factory}.${name}`, `unknown option (there are ${known.join(', ')})`);
   for (const name of ['name', 'domain', 'kind']) {
     const value = fields[name];
     if (value !== undefined && (typeof value !== 'string' || value === ''))

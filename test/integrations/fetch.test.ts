@@ -200,6 +200,7 @@ describe('targets', () => {
       'targets[0].apikey',
     );
     expect(() => createFetch({ retries: 3 } as never)).toThrow(OptionsError);
+    expect(() => createFetch({ providers: [] } as never)).toThrow(OptionsError);
     expect(() => createFetch({ failures: 'loud' as never })).toThrow('failures');
   });
 });

@@ -6,6 +6,7 @@ import type {
 } from '@ai-sdk/provider';
 import { asked } from '../../core/context.ts';
 import { TransportError } from '../../core/errors.ts';
+import { unknownOption } from '../../core/option-mistakes.ts';
 import type { CallOptions, CompletionRequest, JsonSchema, Tool } from '../../core/types.ts';
 import { originalFormats, originalTools } from '../../wire/ai-sdk-carried.ts';
 import { aiSdkKind } from '../../wire/ai-sdk-request.ts';
@@ -80,7 +81,7 @@ function ownOptions(given: Readonly<Record<string, unknown>> | undefined): {
   if (unknown !== undefined)
     throw new TransportError(
       'invalid_request',
-      `providerOptions['${transportName}'].${unknown}: is not an option (there are ${known.join(', ')})`,
+      `providerOptions['${transportName}'].${unknown}: ${unknownOption(known)}`,
     );
   const pick = (names: readonly string[]): object =>
     Object.fromEntries(names.filter((name) => fields[name] !== undefined).map((name) => [name, fields[name]]));

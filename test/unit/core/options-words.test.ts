@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { OptionsError, TransportError } from '../../../src/core/errors.ts';
 import {
   checkCall,
+  checkCallOptions,
+  checkFetchOptions,
   checkNamedCalls,
   checkRequest,
   checkTransportOptions,
@@ -141,10 +143,45 @@ describe('a schema', () => {
   });
 });
 
+describe('a name that nobody knows', () => {
+  it.each<[string, () => void, string]>([
+    [
+      'among the options of a layer',
+      () => checkWrapOptions({ hedge: { after: 5 } }),
+      'hedge.after: is not an option (there are afterMs)',
+    ],
+    [
+      'in an array',
+      () => checkNamedCalls([{ name: 'a', call: () => Promise.resolve(), limits: { rpm: 5 } }] as never),
+      'calls[0].limits.rpm: is not an option (there are requestsPerMinute, tokensPerMinute, inputTokensPerMinute, outputTokensPerMinute, concurrency)',
+    ],
+    [
+      'of a call',
+      () => checkCallOptions({ timeout: 5 } as never),
+      'The call option timeout: is not an option (there are signal, timeoutMs, transactionId, priority, resume, values)',
+    ],
+    [
+      'where each alternative has names of its own',
+      () => checkRequest({ messages: [{ role: 'user', content: 'x', name: 'Ann' }] } as never),
+      'The request messages[0].name: is not an option',
+    ],
+  ])('is told with those that there are: %s', (_, check, expected) => {
+    expect(said(check)).toBe(expected);
+  });
+
+  it('of createFetch() is told with its own, which are not those of a transport', () => {
+    const message = said(() => checkFetchOptions({ providers: [] }));
+    expect(message).toMatch(/^providers: is not an option \(there are .*targets, failures\)$/);
+    expect(message).not.toMatch(/there are.*providers/);
+  });
+});
+
 describe('what is meant where there are alternatives', () => {
   it('is the one that got furthest', () => {
     expect(request({ toolChoice: { tool: 7 } })).toBe('The request toolChoice.tool: expected string');
-    expect(request({ toolChoice: { tool: 'look', too: 1 } })).toBe('The request toolChoice.too: is not an option');
+    expect(request({ toolChoice: { tool: 'look', too: 1 } })).toBe(
+      'The request toolChoice.too: is not an option (there are tool)',
+    );
     expect(request({ toolChoice: 7 })).toBe("The request toolChoice: expected 'auto', 'none', 'required' or { tool }");
     const content = [{ type: 'text', text: 'x' }, { type: 'image' }];
     expect(said(() => checkRequest({ messages: [{ role: 'user', content }] } as never))).toBe(
