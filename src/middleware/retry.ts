@@ -191,8 +191,9 @@ class Rounds {
     if (judgement === 'never' || name === undefined) return false;
 
     if (judgement === 'elsewhere') {
-      // A refusal of ours may be over in the next round; what the provider said of this call will not.
-      if (sent && error.blame !== 'transport') this.#givenUp.add(name);
+      // A refusal of ours may be over in the next round; what the provider said of this call will not, nor what only the caller can change.
+      const lasts = sent ? error.blame !== 'transport' : error.blame === 'caller' && error.retryAfterMs === undefined;
+      if (lasts) this.#givenUp.add(name);
       else this.#tried.add(name);
     } else {
       this.#tried.add(name);

@@ -238,10 +238,20 @@ describe('what a call knows of its providers', () => {
     expect(after(made)[1]).toEqual({ tried: [], givenUp: ['a'] });
   });
 
+  it('is that one will not help it, when only its caller can change that: no round brings a price', async () => {
+    const { run, made } = layer(
+      (hop) => [failure('budget_exceeded', { retry: 'elsewhere', blame: 'caller' }), wrong][hop.count - 1],
+      { names: ['a', 'b'] },
+    );
+    await settled(run());
+    expect(after(made)[1]).toEqual({ tried: [], givenUp: ['a'] });
+  });
+
   it.each<[string, boolean, TransportErrorFields]>([
     ['a refusal of ours before anything was sent', false, { blame: 'transport' }],
     ['a refusal of ours after something was sent', true, { blame: 'transport' }],
-    ['an error of before anything was sent', false, { blame: 'caller' }],
+    ['an error of before anything was sent', false, { blame: 'provider' }],
+    ['a refusal for the caller to mend that says when it is over', false, { blame: 'caller', retryAfterMs: 50 }],
   ])('is only for this round after %s', async (_, isSent, fields) => {
     const { run, made } = layer(
       (hop) => {
