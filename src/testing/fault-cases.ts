@@ -1,6 +1,7 @@
 /** Every fault with a name: what a matrix test goes through, and the short way to ask for one. */
 
 import { errorTable } from '../core/error-table.ts';
+import { OptionsError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/types.ts';
 import { errorCodeOf, type Fault, type StatusFault } from './faults.ts';
 import type { WireName } from './incoming.ts';
@@ -183,8 +184,15 @@ function hasContent(fault: Fault): boolean {
   return 'afterTokens' in fault && (fault.afterTokens ?? 0) > 0;
 }
 
-/** A choice as a fault; `undefined` for `'ok'`. */
+/**
+ * A choice as a fault; `undefined` for `'ok'`.
+ *
+ * @throws OptionsError for a name that no fault has: a test with it would pass because nothing went wrong
+ */
 export function faultOf(choice: FaultChoice | undefined): Fault | undefined {
   if (choice === undefined || choice === 'ok') return undefined;
-  return typeof choice === 'string' ? faults[choice] : choice;
+  if (typeof choice !== 'string') return choice;
+  if (!Object.hasOwn(faults, choice))
+    throw new OptionsError('fault', `'${choice}' is no fault (there are ok, ${Object.keys(faults).join(', ')})`);
+  return faults[choice];
 }

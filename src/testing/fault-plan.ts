@@ -1,5 +1,6 @@
 /** Which request meets which fault. */
 
+import { OptionsError } from '../core/errors.ts';
 import { hashOf, randomFrom } from './answer.ts';
 import { type FaultChoice, faultOf } from './fault-cases.ts';
 import type { Fault } from './faults.ts';
@@ -53,10 +54,18 @@ export class FaultPlan {
     this.#options = options;
     this.#startedAt = startedAt;
     this.#fault = options.fault;
+    const { script, schedule = [], random } = options;
+    if (script !== undefined && typeof script !== 'function' && !Array.isArray(script))
+      throw new OptionsError('script', 'expected an array of faults, or a function');
+    const steps = typeof script === 'function' ? [] : (script ?? []);
+    // Now, and not when its turn comes: that may be in another test.
+    for (const choice of [options.fault, ...steps, ...schedule.map(({ fault }) => fault), ...(random?.faults ?? [])])
+      faultOf(choice);
   }
 
   /** The fault for every request from now on; `undefined` goes back to script, schedule and random. */
   set(fault: FaultChoice | undefined): void {
+    faultOf(fault);
     this.#fault = fault;
   }
 

@@ -2,14 +2,17 @@ import { get } from 'node:http';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorTable } from '../../src/core/error-table.ts';
+import { OptionsError } from '../../src/core/errors.ts';
 import {
   answerTo,
   type FaultChoice,
   faultCases,
   faults,
   type SimulatedServer,
+  simulated,
   simulatedServer,
 } from '../../src/testing/index.ts';
+import type { ServiceOptions } from '../../src/testing/service.ts';
 import { asking, readStream, sdkOf } from './support.ts';
 
 const five = answerTo('Hello', { words: 5 });
@@ -94,6 +97,28 @@ describe('the list of faults', () => {
       expect(server.requests.every(({ whole, fault }) => !whole || fault?.kind !== 'cut')).toBe(true);
     },
   );
+});
+
+describe('a fault that there is not', () => {
+  const none = 'http-530' as FaultChoice;
+  const at = { fromMs: 0, fault: none };
+
+  it.each<[string, ServiceOptions]>([
+    ['always', { fault: none }],
+    ['as a step', { script: ['ok', none] }],
+    ['by time', { schedule: [at] }],
+    ['by chance', { random: { ratio: 0, faults: ['ok', none] } }],
+    ['by a name that every object has', { fault: 'constructor' as FaultChoice }],
+    ['for a script', { script: 'http-503' as never }],
+  ])('is refused before anything is served without it: %s', async (_, options) => {
+    expect(() => simulated(options)).toThrow(OptionsError);
+    await expect(simulatedServer(options)).rejects.toThrow(OptionsError);
+  });
+
+  it('is refused later, too, with those that there are', () => {
+    expect(() => server.setFault(none)).toThrow("'http-530' is no fault (there are ok, http-500, ");
+    expect(() => simulated().setFault(none)).toThrow(OptionsError);
+  });
 });
 
 describe('faults by status', () => {
