@@ -300,6 +300,14 @@ describe('a chat model of LangChain', () => {
     const llm = { complete: async () => {} } as never;
     expect(() => chatModel(llm, { maxRetries: 3 } as never)).toThrow(/chatModel\.maxRetries/);
     expect(chatModel(llm).caller).toMatchObject({ maxRetries: 0 });
+    for (const [name, place] of [
+      ['temperature', 'request.temperature'],
+      ['maxTokens', 'request.maxOutputTokens'],
+      ['timeout', 'call.timeoutMs'],
+    ])
+      expect(() => chatModel(llm, { [name as string]: 1 } as never)).toThrow(
+        `chatModel.${name}: belongs into ${place}`,
+      );
   });
 });
 
