@@ -27,8 +27,7 @@ const price = z.strictObject({
   cacheWriteInput: optional(amount),
 });
 
-/** What an adapter may be given of its provider's limits. */
-export const limitsSchema = z.strictObject({
+const limitsSchema = z.strictObject({
   requestsPerMinute: optional(limit),
   tokensPerMinute: optional(limit),
   inputTokensPerMinute: optional(limit),
@@ -38,8 +37,7 @@ export const limitsSchema = z.strictObject({
   ),
 });
 
-/** What an adapter may be given of its model's traits. */
-export const traitsSchema = z.strictObject({
+const traitsSchema = z.strictObject({
   contextWindow: optional(limit),
   maxOutputTokens: optional(limit),
   capabilities: optional(z.array(capability)),

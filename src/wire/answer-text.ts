@@ -7,7 +7,7 @@ import type { Failures } from './failures.ts';
  * The JSON object in the body of a successful answer.
  * @throws TransportError `empty_response` when there is nothing, `truncated` when the JSON stops in the middle, else `bad_response`
  */
-export function parseAnswer(text: string, failures: Failures): Readonly<Record<string, unknown>> {
+function parseAnswer(text: string, failures: Failures): Readonly<Record<string, unknown>> {
   const parsed = parseJson(text, failures);
   const value = Array.isArray(parsed) && parsed.length === 1 ? parsed[0] : parsed;
   if (typeof value !== 'object' || value === null || Array.isArray(value))

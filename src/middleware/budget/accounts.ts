@@ -10,7 +10,7 @@ export interface Amount {
 const dust = 1e-12;
 
 /** One budget in one period: whoever has reserved in it settles in it, also when the next one has begun. */
-export class Account {
+class Account {
   readonly #limit: Amount;
   readonly #spent = { dollars: 0, tokens: 0 };
   readonly #reserved = { dollars: 0, tokens: 0 };
