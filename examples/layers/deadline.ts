@@ -13,12 +13,13 @@ try {
 // #endregion
 
 // #region stream
-const stream = await llm.complete({ prompt: 'Tell me a story.', stream: true }, { timeoutMs: 100 });
 try {
+  // Within it: the time may be over before there is a first word.
+  const stream = await llm.complete({ prompt: 'Tell me a story.', stream: true }, { timeoutMs: 100 });
   for await (const text of stream.text) process.stdout.write(text);
 } catch (error) {
   if (!TransportError.is(error)) throw error;
-  console.log(`\n${error.code} after ${error.partial?.text.length} characters`); // deadline_exceeded after …
+  console.log(`\n${error.code} after ${error.partial?.text.length ?? 0} characters`); // deadline_exceeded after …
 }
 // #endregion
 
