@@ -67,6 +67,8 @@ class Rounds {
   /** Something was sent in this round, to find out more than whether a provider is back. */
   #spent = false;
   #sent = 0;
+  /** Attempts that were to find out whether a provider is back, and that it may have worked on. */
+  #probes = 0;
   #hop: NonNullable<Itinerary['hop']> = { probe: false };
   #waitedMs = 0;
   /** The next attempt has been paid for, or must be. */
@@ -184,7 +186,8 @@ class Rounds {
       this.#noteHedge();
       this.#last = name;
       if (name !== undefined) this.#asked.add(name);
-      if (!this.#hop.probe) this.#spent = true;
+      if (this.#hop.probe && !isRefusal(error)) this.#probes += 1;
+      if (!this.#hop.probe || this.#probes > this.#retries) this.#spent = true;
       else if (this.#purse === 'paid') this.#place.quota.refund();
       this.#purse = 'free';
     }
@@ -205,7 +208,8 @@ class Rounds {
         this.#purse = 'paid';
       }
     }
-    this.#context.publish({ type: 'retry', code: error.code, waitMs: 0 });
+    // Else the wait is told of that follows.
+    if (this.#anyLeft()) this.#context.publish({ type: 'retry', code: error.code, waitMs: 0 });
     return true;
   }
 
@@ -265,6 +269,13 @@ class Rounds {
     return this.#place.health.providers.some((one) => one.serves && this.#canHelp(one));
   }
 
+  /** Somebody is left for this round who can be asked now. */
+  #anyLeft(): boolean {
+    const isLeft = (one: ProviderHealth): boolean =>
+      !this.#tried.has(one.name) && !one.quarantined && this.#canHelp(one) && one.backMs() <= 0;
+    return this.#place.health.providers.some(isLeft);
+  }
+
   /** Whoever lacks what the request needs is no reason to wait, or not to. */
   #canHelp(one: ProviderHealth): boolean {
     return !this.#givenUp.has(one.name) && lackOf(one, this.#request) === undefined;
@@ -295,4 +306,9 @@ class Rounds {
     }
     return least;
   }
+}
+
+/** Who refuses has done no work, and bills none: whether it is back may be asked as often as its circuit lets it be. */
+function isRefusal({ code, status = 0 }: TransportError): boolean {
+  return status >= 400 || code === 'overloaded' || code === 'rate_limited' || code === 'connection';
 }

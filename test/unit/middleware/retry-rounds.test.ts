@@ -148,8 +148,8 @@ describe('an attempt that cannot be paid for', () => {
     turn(provider('a'));
     expect(await settled(run())).toMatchObject({ ok: false, code: 'invalid_request' });
     expect(made.map(({ at }) => at)).toEqual([0, 250, 250]);
-    // What the attempt found out is judged as always.
-    expect(waits()).toEqual([250, 0]);
+    // Nobody is left whom it could go on to.
+    expect(waits()).toEqual([250]);
     expect(quota.left).toBe(0);
   });
 
@@ -299,10 +299,13 @@ describe('what a call knows of its providers', () => {
 
   it('does not depend on whether an error is a new one', async () => {
     const same = failure();
-    const { run, made, waits } = layer((hop) => {
-      hop.sent(['a', 'b'][hop.count - 1]);
-      return [same, same, wrong][hop.count - 1];
-    });
+    const { run, made, waits } = layer(
+      (hop) => {
+        hop.sent(['a', 'b'][hop.count - 1]);
+        return [same, same, wrong][hop.count - 1];
+      },
+      { names: ['a', 'b', 'c'] },
+    );
     await settled(run());
     expect(waits()).toEqual([0, 0]);
     expect(made).toHaveLength(3);
@@ -319,7 +322,8 @@ describe('the wait for a next round', () => {
   it('is one of full jitter when all can be asked again at once', async () => {
     const { run, made, waits } = layer(inRounds(0));
     expect(await settled(run())).toMatchObject({ ok: true, ms: 750 });
-    expect(waits()).toEqual([0, 250, 0, 500]);
+    // Each is told once: nobody else was left to be asked at once.
+    expect(waits()).toEqual([250, 500]);
     // What is left of the time that a call may wait in all goes along.
     expect(made.map(({ hops }) => hops.patienceMs)).toEqual([60_000, 60_000, 59_750, 59_750, 59_250]);
   });

@@ -85,6 +85,42 @@ describe('a round', () => {
     expect([provider, requestsAt(b)]).toEqual(['c', 0]);
   });
 
+  it.each(['empty-answer', 'malformed-json', 'missing-terminal-event', 'silence-after-headers'] as const)(
+    '%s, always, at a lone provider: each answer may be billed, so there are as many probes at most as rounds',
+    async (fault) => {
+      for (const retries of [0, 1, 3]) {
+        const a = simulated({ name: 'a', fault });
+        const llm = transport({ providers: [a], retry: { retries } });
+        await broken(llm.complete(hello, { timeoutMs: 600_000 }));
+        expect(requestsAt(a)).toBeGreaterThanOrEqual(1 + retries);
+        expect(requestsAt(a)).toBeLessThanOrEqual(1 + 2 * retries);
+      }
+    },
+  );
+
+  it.each(['http-503', 'http-500', 'connection-refused'] as const)(
+    '%s, always, at a lone provider: who only refuses is waited for, and asked as often as its circuit lets it be',
+    async (fault) => {
+      const a = simulated({ name: 'a', fault });
+      const llm = transport({ providers: [a], retry: { maxWaitMs: 30_000 } });
+      const { ms } = await broken(llm.complete(hello));
+      expect(requestsAt(a)).toBeGreaterThan(7);
+      expect(ms).toBeGreaterThan(20_000);
+      expect(ms).toBeLessThanOrEqual(30_000);
+    },
+  );
+
+  it('is told of once, whether the next is asked at once or waited for', async () => {
+    const [a, b] = [simulated({ name: 'a', fault: 'http-503' }), simulated({ name: 'b', script: ['http-503'] })];
+    const llm = transport({ providers: [a, b] });
+    const answer = await kept(llm.complete(hello));
+    expect(asked(answer)).toEqual(['a', 'b', 'a', 'b']);
+    const told = llm.events
+      .filter(({ type }) => type === 'retry')
+      .map((event) => event.type === 'retry' && event.waitMs > 0);
+    expect(told).toEqual([false, true, false]);
+  });
+
   it('does not ask again where nothing can help: the request is wrong', async () => {
     const [a, b] = [simulated({ name: 'a', fault: 'invalid-request' }), simulated({ name: 'b' })];
     const error = await broken(transport({ providers: [a, b] }).complete(hello));
@@ -439,8 +475,8 @@ describe('a call for a model that one of several providers has', () => {
     const answer = await asked;
     expect(answer.provider).toBe('only');
     const waits = llm.events.filter(({ type }) => type === 'retry');
-    // At the error itself, and once for the wait.
-    expect(waits).toHaveLength(2);
+    // Once, for the wait: whoever else is well cannot be gone on to.
+    expect(waits).toHaveLength(1);
     expect(other.requests).toHaveLength(0);
   });
 });
