@@ -80,13 +80,15 @@ export class Seam {
     return this.#isRepeated(rest) ? false : rest;
   }
 
-  /** No further text comes. `more`: but something else does, a tool call. */
-  end(more = false): string | false {
+  /** No further text comes. `more`: but something else does, a tool call. `isCut`: it was ended before it had come to its end. */
+  end(more = false, isCut = false): string | false {
     if (!more && this.#held.trim() === nothingMissing) return '';
     if (!this.#held.startsWith(this.#anchor)) return false;
     const rest = this.#held.slice(this.#anchor.length);
     if (more ? rest === '' : rest.trim() === nothingMissing) return '';
-    return rest.trim() === '' || this.#isRepeated(rest) ? false : rest;
+    // So little may be what it had begun to say again.
+    if (isCut && this.#before.includes(said(rest))) this.isDoubtful = true;
+    return this.isDoubtful || rest.trim() === '' || this.#isRepeated(rest) ? false : rest;
   }
 
   #isRepeated(rest: string): boolean {

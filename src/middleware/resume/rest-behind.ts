@@ -23,7 +23,8 @@ export async function restBehind(
     // How it thinks about going on is no part of the answer, nor by how many connections it came.
     if (chunk.type === 'reasoning' || chunk.type === 'resume') continue;
     const isText = chunk.type === 'text';
-    const rest = chunk.type === 'text' ? seam.push(chunk.text) : seam.end(chunk.type === 'toolCall');
+    const isCut = chunk.type === 'finish' && chunk.finishReason !== 'stop';
+    const rest = chunk.type === 'text' ? seam.push(chunk.text) : seam.end(chunk.type === 'toolCall', isCut);
     if (rest === false) return seam.isDoubtful ? 'doubtful' : 'elsewhere';
     if (rest === undefined) continue;
     const more = isText ? [] : [chunk];
