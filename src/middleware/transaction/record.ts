@@ -7,6 +7,8 @@ export const recordVersion = 1;
 /** What is kept of an answer. */
 export interface TransactionRecord {
   readonly version: typeof recordVersion;
+  /** What it is kept under: who finds it under another key has what is not theirs. */
+  readonly key?: string;
   /** Of the request that was answered. */
   readonly digest: string;
   readonly answer: Pick<Completion, 'text' | 'toolCalls' | 'provider' | 'model' | 'finishReason' | 'resumed'> & {
@@ -21,7 +23,7 @@ export interface TransactionRecord {
  * An answer as it is kept, in plain JSON: all but `raw`, and the ledger, which is the call's that was sent. `undefined` when JSON would
  * not give it back as it is: an `object` with a date in it.
  */
-export function recorded(digest: string, completion: Completion): string | undefined {
+export function recorded(key: string, digest: string, completion: Completion): string | undefined {
   const { text, toolCalls, reasoning, object, finishReason, usage, provider, model, resumed } = completion;
   const answer: TransactionRecord['answer'] = {
     ...{ text, toolCalls, finishReason, provider, model, resumed },
@@ -29,7 +31,7 @@ export function recorded(digest: string, completion: Completion): string | undef
     ...(usage !== undefined && { usage: plain(usage) }),
     ...(object !== undefined && { object }),
   };
-  const record: TransactionRecord = { version: recordVersion, digest, answer };
+  const record: TransactionRecord = { version: recordVersion, key, digest, answer };
   try {
     const json = JSON.stringify(record);
     return isDeepStrictEqual(JSON.parse(json), record) ? json : undefined;
@@ -42,12 +44,12 @@ function plain(usage: Usage): Usage {
   return Object.fromEntries(Object.entries(usage).filter(([, count]) => count !== undefined)) as unknown as Usage;
 }
 
-/** What was kept. `undefined` when it is none of ours, whoever has written it. */
-export function readRecord(kept: unknown): TransactionRecord | undefined {
+/** What was kept under a key. `undefined` when it is none of ours, whoever has written it, or another key's. */
+export function readRecord(key: string, kept: unknown): TransactionRecord | undefined {
   try {
     // A store that keeps what it was given as it is: of that, only what JSON can say.
     const record: unknown = JSON.parse(typeof kept === 'string' ? kept : JSON.stringify(kept));
-    return isRecord(record) ? record : undefined;
+    return isRecord(record) && (record.key ?? key) === key ? record : undefined;
   } catch {
     return undefined;
   }

@@ -31,7 +31,7 @@ export class Replays {
       this.#writing.get(key) ?? (await this.#asked('get', context, () => this.#store.get(key), context.signal));
     if (context.signal.aborted) throw reasonOf(context.signal);
     if (kept === undefined || kept === null) return undefined;
-    const record = readRecord(kept);
+    const record = readRecord(key, kept);
     if (record === undefined) {
       context.publish({ type: 'transaction:store', operation: 'get', problem: 'unreadable' });
       this.#do(() => this.#asked('set', context, () => this.#store.delete(key)));
@@ -44,9 +44,9 @@ export class Replays {
 
   /** Keeps an answer. */
   keep(id: string, digest: Digest, completion: Completion, context: Context): void {
-    const json = recorded(digest.text, completion);
-    if (json === undefined) return;
     const key = keyOf(id);
+    const json = recorded(key, digest.text, completion);
+    if (json === undefined) return;
     this.#writing.set(key, json);
     this.#do(async () => {
       await this.#asked('set', context, () => this.#store.set(key, json, this.#replayMs));
