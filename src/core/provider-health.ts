@@ -80,6 +80,7 @@ export class ProviderHealth implements Candidate {
   readonly #changed: () => void;
   readonly #parking = new Parking();
   #quarantine: Quarantine | undefined;
+  #quarantineEndsAt = 0;
   readonly #rescues = new Rescues();
   readonly #length = new KnownLength();
 
@@ -135,8 +136,7 @@ export class ProviderHealth implements Candidate {
 
   /** Why it cannot be asked now, or `undefined` when it can. */
   unavailable(at = Date.now()): Unavailable | undefined {
-    if (this.#quarantine !== undefined && (this.#quarantine.probing || this.#quarantine.until > at))
-      return 'quarantined';
+    if (this.#quarantine?.probing === true || this.#quarantineMs(at) > 0) return 'quarantined';
     if (this.parkedMs > 0) return 'parked';
     if ((this.gate?.backMs() ?? 0) > 0) return 'circuit open';
     if ((this.network?.backMs ?? 0) > 0) return 'network down';
@@ -145,10 +145,10 @@ export class ProviderHealth implements Candidate {
 
   /** Milliseconds until it can be asked; 0: now. */
   backMs(at = Date.now()): number {
-    const { probing = false, until = 0 } = this.#quarantine ?? {};
+    const { probing = false } = this.#quarantine ?? {};
     // How a probe ends is told by a change; until then it is anybody's guess.
     const [gateMs, networkMs] = [this.gate?.backMs() ?? 0, this.network?.backMs ?? 0];
-    return Math.max(this.parkedMs, until - at, probing ? 1_000 : 0, gateMs, networkMs);
+    return Math.max(this.parkedMs, this.#quarantineMs(at), probing ? 1_000 : 0, gateMs, networkMs);
   }
 
   /** First content has come, after so long; in the average a long prompt is allowed to take longer. */
@@ -212,20 +212,28 @@ export class ProviderHealth implements Candidate {
   }
 
   setQuarantine(quarantine: Quarantine | undefined): void {
+    if (quarantine !== undefined && quarantine !== this.#quarantine)
+      this.#quarantineEndsAt = now() + quarantine.until - Date.now();
     this.#quarantine = quarantine;
     this.#changed();
   }
 
   /** The error of a provider in quarantine: what it was quarantined for, and nothing is sent. */
   refusal(): TransportError {
-    const { code = 'authentication', status, until = Date.now() } = this.#quarantine ?? {};
+    const { code = 'authentication', status } = this.#quarantine ?? {};
     const because = status === undefined ? code : `${code}, ${status}`;
     return new TransportError(code, `${this.name} is quarantined (${because}); nothing was sent`, {
       provider: this.name,
       status,
       blame: 'transport',
-      retryAfterMs: Math.max(0, until - Date.now()),
+      retryAfterMs: this.#quarantineMs(Date.now()),
     });
+  }
+
+  /** Milliseconds of the quarantine that are left; 0: none. Its end is kept by `now()` too, because clocks are set back. */
+  #quarantineMs(at: number): number {
+    if (this.#quarantine === undefined) return 0;
+    return Math.max(0, Math.min(this.#quarantine.until - at, this.#quarantineEndsAt - now()));
   }
 
   /** Forgets all that was learned. */
