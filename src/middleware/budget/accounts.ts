@@ -64,6 +64,8 @@ export class BudgetAccounts {
   readonly #limit: Amount;
   readonly #everyMs: number;
   #period = 0;
+  /** The one before; `Infinity`: not known. */
+  #before = Number.POSITIVE_INFINITY;
   #accounts = new Map<string, Account>();
 
   constructor(limit: Amount, everyMs: number) {
@@ -99,8 +101,14 @@ export class BudgetAccounts {
 
   #turn(): void {
     const period = Math.floor(Date.now() / this.#everyMs);
-    // A clock that is set back over the edge of a period begins no new one: the budget would be whole twice.
-    if (period === this.#period || period === this.#period - 1) return;
+    if (period === this.#period) return;
+    // A clock that is set back begins no period anew, nor the next one at an edge that may be close: the budget would be whole twice. One
+    // that had been ahead is right again in a period that has not been yet.
+    if (period < this.#period && (period <= this.#before || period === this.#period - 1)) {
+      this.#period = period + 1;
+      return;
+    }
+    this.#before = this.#period || Number.POSITIVE_INFINITY;
     this.#period = period;
     this.#accounts = new Map();
   }
