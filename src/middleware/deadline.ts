@@ -1,4 +1,4 @@
-import { contextKey } from '../core/context.ts';
+import { callOf, contextKey } from '../core/context.ts';
 import { TransportError } from '../core/errors.ts';
 import { abandoned, forkSignal } from '../core/signals.ts';
 import { longestTimerMs } from '../core/time.ts';
@@ -38,6 +38,10 @@ export function deadline(): Middleware {
         throw error;
       }
     };
-    return (request, context) => (context.deadline >= context.get(watchedDeadline) ? next : inTime)(request, context);
+    return (request, context) => {
+      // What calls share has the latest of their deadlines, which each of them watches for itself.
+      const watched = callOf(context).deadline ?? context.get(watchedDeadline);
+      return (context.deadline >= watched ? next : inTime)(request, context);
+    };
   };
 }
