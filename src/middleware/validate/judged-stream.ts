@@ -110,6 +110,7 @@ export class JudgedStream implements Reply, AsyncIterator<Chunk>, TextSource {
       await this.#chunks.return?.();
       throw misfit.error;
     }
+    this.readAsText(() => this.#pump.isTextOnly);
     this.#verdict = this.#judge(reply);
     context.publish({ type: 'resume', mode: 'restart', provider, code: misfit.error.code });
     this.#pump.hurry(false);
