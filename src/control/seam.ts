@@ -2,6 +2,8 @@
 const lengths = { least: 8, usual: 24, most: 400 };
 /** Characters behind the anchor that are looked at before any is handed out: longer ones that were said before are said again. */
 const probeLength = 48;
+/** Characters of the anchor that tell that it comes once more, wherever among those that are looked at. */
+const signLength = 36;
 /** A longer overlap with the end of the text is no chance. */
 const chanceLength = 7;
 /** What a model says, and nothing else, to whom nothing is missing. To say the anchor alone tells nothing: it may just have stopped. */
@@ -87,23 +89,36 @@ export class Seam {
     const rest = this.#held.slice(this.#anchor.length);
     if (more ? rest === '' : rest.trim() === nothingMissing) return '';
     // So little may be what it had begun to say again.
-    if (isCut && this.#before.includes(said(rest))) this.isDoubtful = true;
+    if (isCut && this.#before.includes(withoutSigns(rest))) this.isDoubtful = true;
     return this.isDoubtful || rest.trim() === '' || this.#isRepeated(rest) ? false : rest;
   }
 
   #isRepeated(rest: string): boolean {
     const before = this.#before;
     if (/^\s*<\/?anchor\b/i.test(rest) || rest.includes(nothingMissing)) return true;
+    if (rest.slice(0, probeLength + signLength).includes(this.#anchor.slice(0, signLength))) return true;
     const next = said(rest);
-    const most = Math.min(next.length, before.length, lengths.most);
     // Among them the anchor itself, with which the text ends.
-    for (let length = chanceLength + 1; length <= most; length += 1)
-      if (before.endsWith(next.slice(0, length))) return true;
-    const isFromBefore = next.length >= lengths.usual && before.includes(next.slice(0, probeLength));
+    if (beginsWithEnd(before, next)) return true;
+    const bare = withoutSigns(rest);
+    const isFromBefore = [next, bare].some(
+      (words) => words.length >= lengths.usual && before.includes(words.slice(0, probeLength)),
+    );
     this.isDoubtful =
-      isFromBefore || isSaidAgain(before, rest) || [next, rest.trimStart()].some((words) => isWordAgain(before, words));
+      isFromBefore ||
+      beginsWithEnd(before, bare) ||
+      isSaidAgain(before, rest) ||
+      [next, rest.trimStart()].some((words) => isWordAgain(before, words));
     return this.isDoubtful;
   }
+}
+
+/** More of the end of a text than by chance, and then perhaps more. */
+function beginsWithEnd(before: string, next: string): boolean {
+  const most = Math.min(next.length, before.length, lengths.most);
+  for (let length = chanceLength + 1; length <= most; length += 1)
+    if (before.endsWith(next.slice(0, length))) return true;
+  return false;
 }
 
 /** The last few characters once more: a half of a word that is said from its beginning, an indent, or one character too much. */
@@ -123,6 +138,11 @@ function isWordAgain(before: string, next: string): boolean {
 /** Without the spaces, dots and quotes that a model may put between what it repeats. */
 function said(text: string): string {
   return text.replace(/^[\s"'`.…]+/, '');
+}
+
+/** Without the signs, numbers of a list and spaces that a model may begin a line with, or a quotation. */
+function withoutSigns(text: string): string {
+  return text.replace(/^(?:[^\p{L}\p{N}]+|\d{1,3}[.)]\s+)+/u, '');
 }
 
 /** Takes out the word that nothing is missing, where a model says it at the end of what it went on with. */
