@@ -19,7 +19,7 @@ import { drain } from './core/reply.ts';
 import { asItIs } from './core/request.ts';
 import { abandoned, cancellation, forkSignal } from './core/signals.ts';
 import { completionStream } from './core/stream.ts';
-import { longestTimerMs, now } from './core/time.ts';
+import { longestTimerMs, now, soon } from './core/time.ts';
 import type {
   CallOptions,
   Completion,
@@ -278,6 +278,7 @@ export class Pipeline implements Transport {
   }
 
   async #shutDown(timeoutMs: number): Promise<void> {
+    const from = now();
     const error = (): TransportError => new TransportError('closed', 'The transport was closed');
     for (const call of [...this.#calls.values()]) if (call.waiting()) call.abort(error());
     if (this.#calls.size > 0) {
@@ -300,7 +301,8 @@ export class Pipeline implements Transport {
     const failures: unknown[] = [];
     for (const cleanup of this.#cleanups.reverse()) {
       try {
-        await cleanup();
+        // One that never ends is not waited for, either.
+        await soon(Promise.resolve(cleanup()), Math.max(closeGraceMs, timeoutMs - (now() - from)));
       } catch (thrown) {
         // One of the user's: the others still have timers to take down.
         failures.push(thrown);

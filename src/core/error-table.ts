@@ -101,7 +101,11 @@ export const errorTable: Readonly<Record<ErrorCode, Judgement>> = {
     blame: 'transport',
     meaning: "Nobody is left to ask; `cause` is the last attempt's error.",
   },
-  middleware: { retry: 'never', blame: 'transport', meaning: 'A middleware of yours threw; `cause` says what.' },
+  middleware: {
+    retry: 'never',
+    blame: 'transport',
+    meaning: 'A middleware of yours threw, or a schema; `cause` says what.',
+  },
   closed: { retry: 'never', blame: 'transport', meaning: 'The transport was closed.' },
   internal: { retry: 'never', blame: 'transport', meaning: 'A bug in the transport or an adapter; `cause` says what.' },
 };

@@ -23,6 +23,14 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What comes within `ms` milliseconds, else `undefined`. */
+export function soon<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(undefined), Math.min(ms, longestTimerMs));
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 /** A timer that fires later than this shows that the event loop has stalled; so much more it is then given at most. Milliseconds. */
 const stallMs = 50;
 const longestGraceMs = 1_000;

@@ -1,5 +1,6 @@
 import { streamingRefused } from '../core/errors.ts';
 import { onAbort, reasonOf } from '../core/signals.ts';
+import { soon } from '../core/time.ts';
 import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import { type ChatEndpoint, chatFailures, type OpenChat, openChat, readWhole } from './openai-chat-call.ts';
@@ -14,7 +15,6 @@ import {
   chunksIn,
   isUnstreamed,
   type StreamAttempt,
-  soon,
   streamAttempt,
 } from './stream-attempt.ts';
 

@@ -148,11 +148,3 @@ export async function isUnstreamed(
 }
 
 const start = new TextDecoder();
-
-/** What comes within `ms` milliseconds, else `undefined`: the answer is whole, and only its good-bye is late. */
-export function soon<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(undefined), ms);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}

@@ -141,6 +141,24 @@ describe('close()', () => {
     expect(order).toEqual(['done', 'done', 'cleaned', 'cleaned']);
   });
 
+  it('does not wait for ever for a clean-up that never ends, and runs the others', async () => {
+    const order: string[] = [];
+    const cleaning = (cleanup: () => void | Promise<void>): Middleware => {
+      return (next, mount) => {
+        mount.onClose(cleanup);
+        return next;
+      };
+    };
+    const use = [cleaning(() => void order.push('other')), cleaning(() => new Promise(() => {}))];
+    const llm = createTransport({ providers: [simulated()], use: use as never });
+    await kept(llm.complete(hello));
+    const closed = await settled(llm.close({ timeoutMs: 3_000 }), 100_000);
+    expect([closed.ok, order]).toEqual([true, ['other']]);
+    expect(closed.ms).toBeGreaterThanOrEqual(3_000);
+    expect(closed.ms).toBeLessThanOrEqual(4_000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('does not wait for ever for a call that takes no notice', async () => {
     const stuck: Middleware = () => () => new Promise(() => {});
     // Without the checks of the other tests: this call never ends.

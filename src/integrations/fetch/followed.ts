@@ -1,10 +1,10 @@
 import type { RawChunk } from '../../core/chunk-source.ts';
 import { TransportError } from '../../core/errors.ts';
 import { onAbort, reasonOf } from '../../core/signals.ts';
+import { soon } from '../../core/time.ts';
 import type { Chunk } from '../../core/types.ts';
 import type { ByteReader } from '../../wire/bytes.ts';
 import type { Route } from '../../wire/dialect.ts';
-import { soon } from '../../wire/stream-attempt.ts';
 import { Piece, WholeAnswer } from './errand.ts';
 import type { Attempt } from './fetch-provider.ts';
 import type { Source } from './fetch-stream.ts';

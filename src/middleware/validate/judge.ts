@@ -48,7 +48,7 @@ async function judged(completion: Completion, wanted: Wanted): Promise<Verdict> 
   }
   const schema = '~standard' in wanted ? (wanted as Schema<unknown>) : wanted.schema;
   if (schema === undefined) return { ok: true, completion: { ...completion, object: value } };
-  const result = (await schema['~standard'].validate(value)) as { value?: unknown; issues?: readonly Issue[] };
+  const result = await validated(schema, value);
   if (result.issues === undefined) return { ok: true, completion: { ...completion, object: result.value } };
   const [first] = result.issues;
   const where = first === undefined ? '' : at(keysOf(first).slice(0, mostKeys).map(wordsOf(wanted)));
@@ -57,6 +57,18 @@ async function judged(completion: Completion, wanted: Wanted): Promise<Verdict> 
     error: refusal('schema_mismatch', completion, `does not match the schema${where}`),
     complaint: ['It does not match the schema.', ...result.issues.slice(0, mostIssues).map(told)].join('\n'),
   };
+}
+
+/** @throws TransportError `middleware` when the schema throws: it is the application's own */
+async function validated(
+  schema: Schema<unknown>,
+  value: unknown,
+): Promise<{ value?: unknown; issues?: readonly Issue[] }> {
+  try {
+    return (await schema['~standard'].validate(value)) as { value?: unknown; issues?: readonly Issue[] };
+  } catch (cause) {
+    throw new TransportError('middleware', 'The schema threw while it was held against the answer', { cause });
+  }
 }
 
 function noJson(completion: Completion): Verdict {

@@ -162,7 +162,9 @@ describe('validate', () => {
       throw new Error('oops');
     });
     const error = await broken(llm.complete({ prompt: '?', schema: { schema: throwing, jsonSchema } }));
-    expect(error).toMatchObject({ code: 'internal', provider: 'a', partial: { text: '{"name":"Ulm"}' } });
+    expect(error).toMatchObject({ code: 'middleware', provider: 'a', partial: { text: '{"name":"Ulm"}' } });
+    expect(error.message).toContain('The schema threw');
+    expect(error.cause).toMatchObject({ message: 'oops' });
   });
 
   it('lets a stream pass as it is', async () => {
@@ -283,7 +285,7 @@ describe('validate, when an answer does not fit', () => {
     const error = await broken(
       llm.complete({ prompt: '?', schema: { schema: nested, jsonSchema: { type: 'array' } } }),
     );
-    expect([error.code, a.requests.length]).toEqual(['internal', 1]);
+    expect([error.code, a.requests.length]).toEqual(['middleware', 1]);
     expect(error.message.length).toBeLessThan(200);
   });
 
