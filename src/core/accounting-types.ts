@@ -33,7 +33,7 @@ export interface Attempt {
   readonly usageEstimated: boolean;
   /** US dollars; `undefined` when the price is not known. */
   readonly cost: number | undefined;
-  /** Sent, so possibly billed, whatever came back. */
+  /** Sent, so possibly billed, whatever came back. `false` only when it is certain that nothing has left: nobody listened, say. */
   readonly mayBeBilled: boolean;
   /** The provider's id of the request, for its support. */
   readonly providerRequestId: string | undefined;

@@ -5,6 +5,7 @@ import type { ProviderHealth } from './health.ts';
 import { LedgerLine, totalCost } from './ledger.ts';
 import { AttemptPace } from './pace.ts';
 import { Pump, type PumpHooks } from './pump.ts';
+import { reachOf } from './reach.ts';
 import { replyFrom } from './reply.ts';
 import { jsonOf, wordsOf } from './request.ts';
 import { forkSignal, isAbandoned, raceAbort, reasonOf } from './signals.ts';
@@ -88,6 +89,7 @@ class EndpointAttempt implements PumpHooks {
         if (facts.providerRequestId !== undefined && !this.#ended) this.#ledger.requestId(facts.providerRequestId);
         if (facts.cost !== undefined && !this.#ended) this.#ledger.costs(facts.cost);
         if (facts.usage !== undefined && !this.#ended) this.#ledger.uses(facts.usage, facts.usageIsWhole);
+        if (facts.headers !== undefined || facts.accepted !== undefined) this.#ledger.heard();
         if (facts.accepted === true) this.#ledger.accepted();
         if (facts.raw !== undefined) this.#raw = facts.raw;
         for (const watcher of this.#watchers) watcher.received?.(facts);
@@ -173,7 +175,9 @@ class EndpointAttempt implements PumpHooks {
       else if (error.code === 'connection' && error.blame === 'provider' && !this.#answered) this.#health.unreached();
       this.#keepAway(error);
       const outcome = isAbandoned(this.#fork.signal) ? 'abandoned' : error.code;
-      this.#ledger.broke(outcome, error.partial === undefined ? '' : saidIn(error.partial));
+      // What another transport ends in is the error of its last attempt only.
+      const reach = error.attempts.some(({ mayBeBilled }) => mayBeBilled) ? undefined : reachOf(error);
+      this.#ledger.broke(outcome, error.partial === undefined ? '' : saidIn(error.partial), reach);
       // An adapter that is still waiting closes its socket now.
       this.#fork.abort(error);
     }

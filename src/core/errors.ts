@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { type Blame, errorTable, type RetryJudgement } from './error-table.ts';
+import { reachOf, withReach } from './reach.ts';
 import { type Known, scrub } from './redact.ts';
 import type { Attempt, Completion, ErrorCode } from './types.ts';
 
@@ -131,7 +132,7 @@ export function withFields(
   Object.defineProperty(more, 'stack', { value: stack, configurable: true, writable: true });
   if (refusals.has(error)) refusals.add(more);
   if (clean.has(error) && !('message' in fields) && !('cause' in fields)) clean.add(more);
-  return more;
+  return withReach(more, reachOf(error));
 }
 
 /** Capturing a stack is most of the cost of an error, and of a chain of copies the first one's is the one that is kept. */

@@ -1,5 +1,6 @@
 import { attemptReason, callOf, waitedMs } from './context.ts';
 import { costOf, countable, estimateTextTokens, estimateTokens } from './estimate.ts';
+import type { Reach } from './reach.ts';
 import { now } from './time.ts';
 import type { Attempt, CompletionRequest, Context, Provider, Usage } from './types.ts';
 
@@ -15,6 +16,8 @@ export class LedgerLine {
   readonly sentAt = now();
   /** The provider has said that it will answer: from there on it bills. */
   #accepted = false;
+  /** It has said anything at all. */
+  #heard = false;
   /** What it has told before the end. */
   #told: Usage | undefined;
   /** That was all. */
@@ -64,6 +67,11 @@ export class LedgerLine {
     this.#isTold = isWhole && counted !== undefined;
   }
 
+  /** Something has come of the provider, good or bad: it was sent. */
+  heard(): void {
+    this.#heard = true;
+  }
+
   /** The provider has begun to answer. */
   accepted(): void {
     if (this.#accepted) return;
@@ -89,11 +97,20 @@ export class LedgerLine {
     this.#end('ok', usage ?? this.#estimated(text), usage === undefined);
   }
 
-  /** @param text what had come; of an attempt of which nothing was heard, nothing is taken to be billed. */
-  broke(outcome: Attempt['outcome'], text: string): void {
+  /**
+   * @param text what had come; of an attempt of which nothing was heard, nothing is taken to be billed.
+   * @param reach how far its request had come, as far as its error proves it.
+   */
+  broke(outcome: Attempt['outcome'], text: string, reach?: Reach): void {
     if (this.#isTold) return this.#end(outcome, this.#told, false);
     const hasContent = text !== '' || this.#line.firstContentMs !== undefined;
-    const billed = hasContent || this.#told !== undefined || this.#accepted || this.#hasArrived(outcome);
+    const isKnown = hasContent || this.#told !== undefined || this.#accepted;
+    // Of an attempt that asks more than once, the error is only the last one's.
+    if (reach === 'unsent' && !isKnown && !this.#heard) {
+      this.#line.mayBeBilled = false;
+      return this.#end(outcome, undefined, false);
+    }
+    const billed = isKnown || reach === 'accepted' || this.#hasArrived(outcome);
     this.#end(outcome, billed ? this.#estimated(text) : undefined, billed);
   }
 

@@ -1,4 +1,5 @@
 import { streamingRefused, TransportError } from '../core/errors.ts';
+import { unsent } from '../core/reach.ts';
 import { type Fork, forkSignal, onAbort, raceAbort, reasonOf } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
 import { answerFromResult, costFrom, textIn } from './ai-sdk-answer.ts';
@@ -47,7 +48,10 @@ async function generated(
   signal: AbortSignal,
   failures: Failures,
 ): Promise<ProviderAnswer> {
-  const result = await raceAbort(Promise.resolve(calls.doGenerate(callOptions(request, context, signal))), signal);
+  const result = await raceAbort(
+    Promise.resolve(calls.doGenerate(unsent(() => callOptions(request, context, signal)))),
+    signal,
+  );
   const { headers, id } = result.response ?? {};
   heard(context, failures, headers, true);
   named(context, failures, id);
@@ -86,7 +90,7 @@ async function open(
   // One of its own: a model that has said its last word can still have to be let go of.
   const model = forkSignal(signal);
   try {
-    asked = Promise.resolve(endpoint.calls.doStream(callOptions(request, context, model.signal)));
+    asked = Promise.resolve(endpoint.calls.doStream(unsent(() => callOptions(request, context, model.signal))));
     const result = await raceAbort(asked, signal);
     const { stream, ...head } = result;
     const headers = head.response?.headers;

@@ -1,4 +1,5 @@
 import { isStreamingRefused } from '../core/errors.ts';
+import { unsent } from '../core/reach.ts';
 import { wordsOf } from '../core/request.ts';
 import { forkSignal, reasonOf } from '../core/signals.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
@@ -57,7 +58,7 @@ export async function openMessage(
 ): Promise<OpenMessage> {
   const { client, state } = endpoint;
   for (;;) {
-    const sent = messagesRequest(request, { ...endpoint, ...state });
+    const sent = unsent(() => messagesRequest(request, { ...endpoint, ...state }));
     let response: Response;
     try {
       if (signal.aborted) throw reasonOf(signal);

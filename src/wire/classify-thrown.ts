@@ -1,9 +1,11 @@
 import { summarise, TransportError, type TransportErrorFields } from '../core/errors.ts';
+import { withReach } from '../core/reach.ts';
 import { type Known, scrub } from '../core/redact.ts';
 import type { ErrorCode } from '../core/types.ts';
 import { classify } from './classify.ts';
 import { isMarkup } from './error-body.ts';
 import { networkMeaning, thrownMeaning } from './thrown-names.ts';
+import { reachOfThrown } from './thrown-reach.ts';
 
 /** Who threw, and what must not be repeated of it. */
 export interface ThrownContext {
@@ -51,7 +53,9 @@ export function classifyThrown(thrown: unknown, context: ThrownContext = {}): Tr
     // The innermost cause knows best: "fetch failed" can be a refused connection or a time-out.
     const network = chain.toReversed().map(networkMeaning).find(Boolean);
     const code = named === 'connection' ? (network ?? named) : (named ?? network);
-    if (code !== undefined) return fromName(code, chain, context, known);
+    // Who finds no credentials sends nothing.
+    const reach = named === 'authentication' ? 'unsent' : reachOfThrown(thrown);
+    if (code !== undefined) return withReach(fromName(code, chain, context, known), reach);
   }
   if (answer.status === undefined && !saysSomething(error, answer)) return undefined;
 
@@ -60,7 +64,7 @@ export function classifyThrown(thrown: unknown, context: ThrownContext = {}): Tr
     ...context,
     body: answer.body ?? withoutStatus(messageOf(error)),
   });
-  return withCause(classified, error, known);
+  return withReach(withCause(classified, error, known), reachOfThrown(thrown));
 }
 
 /** Status, headers and body of a thrown error, as far as it has them. */

@@ -1,4 +1,5 @@
 import { isStreamingRefused, summarise, type TransportError } from '../core/errors.ts';
+import { reachOf, unsent, withReach } from '../core/reach.ts';
 import { wordsOf } from '../core/request.ts';
 import { type Fork, forkSignal, reasonOf } from '../core/signals.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
@@ -73,7 +74,7 @@ export async function openGemini(attempt: GeminiAttempt, stream: boolean): Promi
   const { endpoint, context, failures } = attempt;
   const { signal } = attempt.fork;
   if (signal.aborted) throw reasonOf(signal);
-  const parameters = geminiParameters(attempt.request, endpoint.model, attempt.marks);
+  const parameters = unsent(() => geminiParameters(attempt.request, endpoint.model, attempt.marks));
   const response = await send(attempt, parameters, stream);
   heard(context, failures, response.headers, response.ok);
   const bytes = new ByteReader(response.body);
@@ -152,7 +153,7 @@ async function send(
       return stream ? models.generateContentStream(parameters as never) : models.generateContent(parameters as never);
     });
   } catch (error) {
-    throw fork.signal.aborted ? reasonOf(fork.signal) : notSent(error, attempt);
+    throw fork.signal.aborted ? reasonOf(fork.signal) : withReach(notSent(error, attempt), reachOf(error as object));
   }
   if (sent === undefined)
     throw failures.of('internal', 'was asked by a client that takes no fetch for one request: @google/genai 3 does');

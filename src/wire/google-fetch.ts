@@ -1,4 +1,5 @@
 import { TransportError } from '../core/errors.ts';
+import { withReach } from '../core/reach.ts';
 import { type Fork, onAbort, raceAbort } from '../core/signals.ts';
 import { fetchOfGoogle, type GoogleClient } from './google-client.ts';
 import { withoutTimeouts } from './node-fetch.ts';
@@ -42,7 +43,13 @@ export async function exchange(
     }
     return new Response('{}', { headers: { 'content-type': 'application/json' } });
   };
-  await raceAbort(ask({ fetch, retryOptions: { attempts: 1 } }), fork.signal);
+  try {
+    await raceAbort(ask({ fetch, retryOptions: { attempts: 1 } }), fork.signal);
+  } catch (error) {
+    // The reason of an abort is that of other attempts too.
+    const isUnsent = seen === undefined && !fork.signal.aborted && typeof error === 'object' && error !== null;
+    throw isUnsent ? withReach(error, 'unsent') : error;
+  }
   return seen;
 }
 

@@ -1,4 +1,5 @@
 import { isStreamingRefused } from '../core/errors.ts';
+import { unsent } from '../core/reach.ts';
 import { wordsOf } from '../core/request.ts';
 import { reasonOf } from '../core/signals.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
@@ -52,7 +53,7 @@ export async function openChat(
   context: Context,
   { stream, signal, failures }: { readonly stream: boolean; readonly signal: AbortSignal; readonly failures: Failures },
 ): Promise<OpenChat> {
-  const body = chatBody(request, endpoint);
+  const body = unsent(() => chatBody(request, endpoint));
   for (;;) {
     const withUsage = stream && endpoint.state.usageInStream;
     let response: Response;

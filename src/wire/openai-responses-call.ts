@@ -1,4 +1,5 @@
 import { isStreamingRefused, type TransportError } from '../core/errors.ts';
+import { unsent } from '../core/reach.ts';
 import { wordsOf } from '../core/request.ts';
 import { reasonOf } from '../core/signals.ts';
 import type { CompletionRequest, Context } from '../core/types.ts';
@@ -65,7 +66,7 @@ export async function openResponse(call: ResponsesCall, stream: boolean): Promis
   let thoughts: Thoughts | undefined = endpoint.thoughts;
   let { sealed } = state;
   for (;;) {
-    const body = responsesBody(request, { model, background, thoughts, sealed });
+    const body = unsent(() => responsesBody(request, { model, background, thoughts, sealed }));
     const options = { signal, maxRetries: 0, headers: idHeader(context) };
     try {
       const sent = client.responses.create({ ...body, stream } as never, options as never);

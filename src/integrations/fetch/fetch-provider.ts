@@ -1,4 +1,5 @@
-import { isStreamingRefused, TransportError } from '../../core/errors.ts';
+import { isStreamingRefused, TransportError, withFields } from '../../core/errors.ts';
+import { withReach } from '../../core/reach.ts';
 import { onAbort, raceAbort, reasonOf } from '../../core/signals.ts';
 import { MovableTimer } from '../../core/time.ts';
 import type { Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from '../../core/types.ts';
@@ -110,16 +111,22 @@ async function prepared({ place, job, context, failures, reading }: Attempt): Pr
       outgoing = await raceAbort(redirected(incoming, incoming.route, place.to), reading.signal);
     } catch (error) {
       if (reading.signal.aborted) throw reasonOf(reading.signal);
-      if (error instanceof MissingKey)
-        throw failures.of('authentication', 'has no key: the function that gives it gave none');
-      const failure = failures.thrown(error);
-      if (failure.code !== 'internal') throw failure;
-      throw failures.of('authentication', 'has no key: the function that gives it threw', { cause: failure.cause });
+      throw withReach(withoutKey(error, failures), 'unsent');
     }
   }
   const id = attemptId(context);
   if (id !== undefined && !outgoing.headers.has('x-client-request-id')) outgoing.headers.set('x-client-request-id', id);
   return outgoing;
+}
+
+/** What a function that should have given a key has thrown. */
+function withoutKey(error: unknown, failures: Failures): TransportError {
+  if (error instanceof MissingKey)
+    return failures.of('authentication', 'has no key: the function that gives it gave none');
+  const failure = failures.thrown(error);
+  // A copy: it may be an error of the application's own.
+  if (failure.code !== 'internal') return withFields(failure, {});
+  return failures.of('authentication', 'has no key: the function that gives it threw', { cause: failure.cause });
 }
 
 /** The error that a status means. Without its body when that does not come whole: the status says enough. */

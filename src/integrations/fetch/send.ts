@@ -53,6 +53,8 @@ export async function send(outgoing: Outgoing, sender: Sender): Promise<Opened> 
       heard(context, failures, response.headers, response.ok);
       return opened(response);
     }
+    // Whatever becomes of it there, it was sent.
+    context.received({ accepted: false });
     new ByteReader(response.body).cancel();
     sent = next;
   }

@@ -70,6 +70,33 @@ describe("an attempt's line in the ledger", () => {
     });
   });
 
+  it('cannot have been billed when it never left, unless something was heard of it', () => {
+    const { call, line } = aLine();
+    line.broke('connection', '', 'unsent');
+    expect(call.attempts[0]).toMatchObject({ usage: undefined, usageEstimated: false, cost: 0, mayBeBilled: false });
+    const heard = [
+      (line: LedgerLine) => line.heard(),
+      (line: LedgerLine) => line.accepted(),
+      (line: LedgerLine) => void line.answered(),
+      (line: LedgerLine) => line.uses({ inputTokens: 3, outputTokens: 0 }),
+      (line: LedgerLine) => line.uses({ inputTokens: 3, outputTokens: 0 }, true),
+    ];
+    for (const hear of heard) {
+      const other = aLine();
+      hear(other.line);
+      other.line.broke('connection', '', 'unsent');
+      expect(other.call.attempts[0]?.mayBeBilled).toBe(true);
+    }
+  });
+
+  it('estimates the prompt of an attempt whose answer had begun, as its error shows', () => {
+    const { call, line } = aLine();
+    line.broke('connection', '', 'accepted');
+    expect(call.attempts[0]).toMatchObject({
+      ...{ usage: { inputTokens: 10, outputTokens: 0 }, usageEstimated: true, cost: 10, mayBeBilled: true },
+    });
+  });
+
   it('estimates what a break after content has cost', () => {
     const { call, line } = aLine();
     line.answered();
