@@ -79,7 +79,10 @@ export class WrappedFunction implements Provider {
     if (job === undefined) {
       throw new TransportError('invalid_request', 'This transport belongs to a wrapped function: call that function');
     }
-    const failures = failuresOf({ provider: this.name, secrets: () => [], texts: () => textsOf(job.input) });
+    const failures = failuresOf({
+      ...{ provider: this.name, secrets: () => [], texts: () => textsOf(job.input) },
+      received: (facts) => context.received(facts),
+    });
     const result = await this.#guarded(() => this.#call(job.input, callInfo(context)), job, context);
     if (context.signal.aborted) {
       // It came too late: nobody will read it.
@@ -98,6 +101,7 @@ export class WrappedFunction implements Provider {
       return;
     }
     if (!isAsyncIterable(result)) {
+      context.received({ accepted: true });
       const end = this.#judge(result, failures);
       context.received({ raw: result });
       yield { type: 'raw', value: result };
@@ -205,6 +209,7 @@ export class WrappedFunction implements Provider {
     const answer = this.#describe?.(result) ?? answerIn(result, failures);
     if (answer === undefined) return unknown;
     const { text, toolCalls, finishReason = 'unknown', usage, model = '' } = answer;
+    if (usage !== undefined) failures.tell({ usage, usageIsWhole: true });
     if (finishReason === 'content_filter') throw failures.of('content_filtered', 'refused to answer by policy');
     if (text === '' && (toolCalls?.length ?? 0) === 0 && finishReason !== 'length') {
       throw failures.of('empty_response', 'ended its answer with nothing in it');

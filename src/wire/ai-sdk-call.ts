@@ -2,7 +2,7 @@ import { streamingRefused, TransportError } from '../core/errors.ts';
 import { unsent } from '../core/reach.ts';
 import { type Fork, forkSignal, onAbort, raceAbort, reasonOf } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
-import { answerFromResult, costFrom, textIn } from './ai-sdk-answer.ts';
+import { answerFromResult, costFrom, textIn, usageFrom } from './ai-sdk-answer.ts';
 import { answerOfResult } from './ai-sdk-carried.ts';
 import { failuresFor, refusal } from './ai-sdk-failures.ts';
 import { GatheredResult } from './ai-sdk-gathered.ts';
@@ -55,10 +55,14 @@ async function generated(
   const { headers, id } = result.response ?? {};
   heard(context, failures, headers, true);
   named(context, failures, id);
-  const answer = answerFromResult(result, { model, schema: request.schema !== undefined }, failures);
-  const cost = costFrom(result.usage);
-  if (cost !== undefined) context.received({ cost });
-  return answer;
+  told(context, result.usage);
+  return answerFromResult(result, { model, schema: request.schema !== undefined }, failures);
+}
+
+/** What the vendor has counted, of a refusal too: that is billed as well. */
+function told(context: Context, counted: Parameters<typeof usageFrom>[0]): void {
+  const cost = costFrom(counted);
+  context.received({ usage: usageFrom(counted), usageIsWhole: true, ...(cost !== undefined && { cost }) });
 }
 
 /** Vendors that send no id of the request in a header have one in the answer. */
@@ -146,15 +150,15 @@ async function* streamed(
       if (signal.aborted) throw reasonOf(signal);
       if (done) throw failures.of('truncated', 'ended its stream before the answer was whole');
       if (value.type === 'finish') {
+        told(context, value.usage);
         const chunk = parts.finish(value, gathered.model ?? endpoint.model);
-        const cost = costFrom(value.usage);
         const raw = gathered.result(value);
         answerOfResult.set(raw, {
           text: textIn(raw.content, 'text'),
           toolCalls: parts.toolCalls,
           finishReason: chunk.finishReason,
         });
-        context.received({ raw, ...(cost !== undefined && { cost }) });
+        context.received({ raw });
         attempt.complete = true;
         yield [chunk];
         return;

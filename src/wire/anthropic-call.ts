@@ -6,6 +6,7 @@ import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.t
 import { readAnswer } from './answer-text.ts';
 import { readMessage } from './anthropic-answer.ts';
 import { type AnthropicClient, secretsOfAnthropic, unstreamedTimeout } from './anthropic-client.ts';
+import { anthropicUsageOf } from './anthropic-parts.ts';
 import { type MessagesRequest, messagesRequest } from './anthropic-request.ts';
 import { ByteReader } from './bytes.ts';
 import { answerOf } from './classify-thrown.ts';
@@ -89,9 +90,7 @@ export async function completeMessage(
   const failures = messagesFailures(endpoint, request);
   try {
     const { bytes } = await openMessage(endpoint, request, context, { stream: false, signal, failures });
-    const answer = await readWholeMessage(bytes, endpoint, signal, failures);
-    context.received({ raw: answer.raw });
-    return answer;
+    return await readWholeMessage(bytes, endpoint, context, { signal, failures });
   } finally {
     fork.release();
   }
@@ -101,10 +100,13 @@ export async function completeMessage(
 export async function readWholeMessage(
   bytes: ByteReader,
   endpoint: MessagesEndpoint,
-  signal: AbortSignal,
-  failures: Failures,
+  context: Context,
+  { signal, failures }: { readonly signal: AbortSignal; readonly failures: Failures },
 ): Promise<ProviderAnswer> {
-  return readMessage(await readAnswer(bytes, signal, failures), endpoint.model, failures);
+  const body = await readAnswer(bytes, signal, failures);
+  // Also a refusal is billed.
+  context.received({ raw: body, usage: anthropicUsageOf(body.usage), usageIsWhole: true });
+  return readMessage(body, endpoint.model, failures);
 }
 
 interface Sending {

@@ -42,6 +42,11 @@ export class MessageStream {
     return this.#finished;
   }
 
+  /** It has said why it ended, and with that what it has used: nothing is counted after it. */
+  get counted(): boolean {
+    return this.#stopReason !== undefined;
+  }
+
   /** What has been counted so far: the prompt, from the first event on. */
   get usage(): Usage | undefined {
     return anthropicUsageOf(this.#usage);

@@ -49,9 +49,8 @@ async function open(
   const opened = await openMessage(endpoint, request, context, { stream: true, signal, failures });
   if (!(await isUnstreamed(opened.bytes, opened.contentType, signal, failures)))
     return streamed(opened, new MessageStream(endpoint.model, failures), context, attempt, failures);
-  const answer = await readWholeMessage(opened.bytes, endpoint, signal, failures);
+  const answer = await readWholeMessage(opened.bytes, endpoint, context, { signal, failures });
   endpoint.state.streams = false;
-  context.received({ raw: answer.raw });
   attempt.complete = true;
   return batchesOf(answer);
 }
@@ -86,6 +85,7 @@ async function* streamed(
       }
       if (chunks.length > 0) yield chunks;
       if (answer.pieces > pieces) context.received(callGoesOn);
+      if (answer.counted) context.received({ usage: answer.usage, usageIsWhole: true });
       if (broken !== undefined) throw broken.error;
     }
     const finish = answer.end();

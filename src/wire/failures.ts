@@ -1,5 +1,5 @@
 import { summarise, TransportError, type TransportErrorFields } from '../core/errors.ts';
-import type { Context, ErrorCode } from '../core/types.ts';
+import type { Context, ErrorCode, ReceivedFacts } from '../core/types.ts';
 import { classify } from './classify.ts';
 import { classifyThrown } from './classify-thrown.ts';
 import { headersOf, requestIdOf } from './headers.ts';
@@ -14,7 +14,12 @@ export interface Failures {
   inBand(body: unknown, fields?: TransportErrorFields): TransportError;
   /** What an SDK, `fetch` or a broken body threw. A stranger's error is `internal`: a bug of the adapter. */
   thrown(error: unknown): TransportError;
+  /** Tells the transport what the provider has counted, as soon as it has: what is refused, empty or cut is billed as well. */
+  tell(facts: Billed): void;
 }
+
+/** What the ledger is told of an answer that only passes by. */
+export type Billed = Pick<ReceivedFacts, 'usage' | 'usageIsWhole' | 'cost' | 'accepted'>;
 
 /** What the errors of an attempt must name, and what they must not. */
 export interface FailureContext {
@@ -22,10 +27,12 @@ export interface FailureContext {
   /** Asked when an error is made, because credentials are renewed. */
   readonly secrets: () => readonly string[];
   readonly texts: () => readonly string[];
+  /** Where `tell` goes. @default nowhere: who reads the answer tells it himself */
+  readonly received?: (facts: Billed) => void;
 }
 
 /** The errors of one attempt at `context.provider`. */
-export function failuresOf({ provider, secrets, texts }: FailureContext): Failures {
+export function failuresOf({ provider, secrets, texts, received = () => {} }: FailureContext): Failures {
   const failures: Failures = {
     requestId: undefined,
     of: (code, says, fields) => new TransportError(code, `${provider} ${says}`, { provider, ...id(), ...fields }),
@@ -37,6 +44,7 @@ export function failuresOf({ provider, secrets, texts }: FailureContext): Failur
       if (classified !== undefined) return classified;
       return failures.of('internal', 'failed in its adapter', { cause: summarise(error, known) });
     },
+    tell: received,
   };
   const id = (): TransportErrorFields =>
     failures.requestId === undefined ? {} : { providerRequestId: failures.requestId };

@@ -9,7 +9,7 @@ import { answerOf } from './classify-thrown.ts';
 import { readErrorBody } from './error-body.ts';
 import { type Failures, failuresOf, heard } from './failures.ts';
 import { readChatAnswer } from './openai-chat-answer.ts';
-import { answerFacts } from './openai-chat-parts.ts';
+import { answerFacts, usageOf } from './openai-chat-parts.ts';
 import { type ChatBody, type ChatDialect, chatBody } from './openai-chat-request.ts';
 import { idHeader, type OpenAIClient, secretsOfClient } from './openai-client.ts';
 
@@ -85,19 +85,21 @@ export async function completeChat(
   const { signal } = context;
   const failures = chatFailures(endpoint, request);
   const { bytes } = await openChat(endpoint, request, context, { stream: false, signal, failures });
-  const answer = await readWhole(bytes, endpoint, signal, failures);
-  context.received(answerFacts(answer.raw));
-  return answer;
+  return readWhole(bytes, endpoint, context, { signal, failures });
 }
 
 /** The rest of a body as an answer. Ends at once when `signal` aborts. */
 export async function readWhole(
   bytes: ByteReader,
   endpoint: ChatEndpoint,
-  signal: AbortSignal,
-  failures: Failures,
+  context: Context,
+  { signal, failures }: { readonly signal: AbortSignal; readonly failures: Failures },
 ): Promise<ProviderAnswer> {
-  return readChatAnswer(await readAnswer(bytes, signal, failures), endpoint.model, failures);
+  const body = await readAnswer(bytes, signal, failures);
+  // Also a refusal is billed.
+  const usage = usageOf(body.usage);
+  context.received({ ...answerFacts(body), ...(usage !== undefined && { usage, usageIsWhole: true }) });
+  return readChatAnswer(body, endpoint.model, failures);
 }
 
 function send(client: OpenAIClient, body: ChatBody, context: Context, signal: AbortSignal): Promise<Response> {

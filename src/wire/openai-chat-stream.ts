@@ -21,6 +21,8 @@ export class ChatStream {
   #reason: string | undefined;
   #usage: Usage | undefined;
   #rawUsage: unknown;
+  /** What is wrong with the end of it. */
+  #flaw: unknown;
 
   constructor(model: string, failures: Failures) {
     this.#model = model;
@@ -72,11 +74,13 @@ export class ChatStream {
 
   /**
    * The last chunk, once the stream has ended.
-   * @throws TransportError `truncated` when it ended without saying why, `content_filtered` when it was refused
+   * @throws TransportError `truncated` when it ended without saying why, `content_filtered` when it was refused, `bad_response` when it
+   *   ended in a tool call that is none, or what broke it off
    */
   end(): Chunk {
     if (this.#reason === undefined)
       throw this.#failures.of('truncated', 'ended its stream before the answer was whole', { partial: this.partial });
+    if (this.#flaw !== undefined) throw this.#flaw;
     const finishReason = finishReasonOf(this.#reason, this.#toolCalls.length > 0);
     if (finishReason === 'content_filter' || this.#refusal !== '') throw refused(this.#failures, this.partial);
     return { type: 'finish', finishReason, usage: this.#usage, model: this.#model };
@@ -161,11 +165,16 @@ export class ChatStream {
   #finish(reason: string, chunks: Chunk[]): void {
     // OpenRouter says it twice; the first says why, and tool calls are delivered once.
     this.#reason ??= reason;
-    throwIfStopped(reason, this.#failures, this.partial);
-    // What was cut off or filtered inside a tool call must not look like one.
-    const ended = finishReasonOf(reason, false);
-    const cut = ended === 'length' || ended === 'content_filter';
-    this.#deliver(cut ? this.#tools.finishIfWhole() : this.#tools.finish(), chunks);
+    try {
+      throwIfStopped(reason, this.#failures, this.partial);
+      // What was cut off or filtered inside a tool call must not look like one.
+      const ended = finishReasonOf(reason, false);
+      const cut = ended === 'length' || ended === 'content_filter';
+      this.#deliver(cut ? this.#tools.finishIfWhole() : this.#tools.finish(), chunks);
+    } catch (error) {
+      // Thrown in the end: what it has used may be told after this.
+      this.#flaw ??= error;
+    }
   }
 
   #deliver(toolCalls: readonly ToolCall[], chunks: Chunk[]): void {

@@ -45,9 +45,8 @@ async function open(
   const opened = await openChat(endpoint, request, context, { stream: true, signal, failures });
   if (!(await isUnstreamed(opened.bytes, opened.contentType, signal, failures)))
     return streamed(opened, new ChatStream(endpoint.model, failures), context, attempt, failures);
-  const answer = await readWhole(opened.bytes, endpoint, signal, failures);
+  const answer = await readWhole(opened.bytes, endpoint, context, { signal, failures });
   endpoint.state.streams = false;
-  context.received(answerFacts(answer.raw));
   attempt.complete = true;
   return batchesOf(answer);
 }
@@ -80,9 +79,8 @@ async function* streamed(
       if (broken !== undefined) throw broken.error;
     }
     // Also a refusal is billed.
-    context.received({ usage: answer.usage, usageIsWhole: answer.finished });
+    context.received({ ...answerFacts(answer.raw()), usage: answer.usage, usageIsWhole: answer.finished });
     const finish = answer.end();
-    context.received(answerFacts(answer.raw()));
     attempt.complete = true;
     yield [finish];
   } finally {

@@ -33,6 +33,8 @@ export class ResponsesStream {
   pieces = 0;
   /** How many of them are of the tools that it asks for. */
   calls = 0;
+  /** What is wrong with a tool call: thrown in the end, because what was used is told only then. */
+  flaw: unknown;
   /** The provider has said itself that it failed: there is nothing more to come. */
   failed = false;
 
@@ -108,6 +110,7 @@ export class ResponsesStream {
       throw this.#failures.of('truncated', 'ended its stream before the answer was whole', { partial });
     const stopped = this.#stops.stopped;
     const finishReason = stopped ? 'stop' : finishOf(this.#response, this.#failures, partial);
+    if (this.flaw !== undefined && !stopped) throw this.flaw;
     if (this.#refusal !== '') throw refused(this.#failures, partial);
     return [
       ...chunks,
@@ -146,7 +149,12 @@ export class ResponsesStream {
       case 'response.reasoning_text.delta':
         return this.#think(delta, `${event.item_id}`, chunks);
       case 'response.output_item.done':
-        return this.#call(fieldsOf(event.item), chunks);
+        try {
+          this.#call(fieldsOf(event.item), chunks);
+        } catch (error) {
+          this.flaw ??= error;
+        }
+        return;
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':

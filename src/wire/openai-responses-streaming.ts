@@ -82,7 +82,7 @@ async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: Stre
       if (answer.calls > calls) context.received(callGoesOn);
       else if (chunks.length === 0 && answer.pieces > pieces) context.received(goesOn);
       if (answer.finished || (!ended && broken === undefined)) continue;
-      const error = broken?.error ?? endedEarly(answer, failures);
+      const error = broken?.error ?? answer.flaw ?? endedEarly(answer, failures);
       if (!first.background || answer.id === undefined || !isCut(error, answer)) throw error;
       bytes.cancel();
       bytes = (await takenUp(call, answer.id, answer.sequence, patience, error)).bytes;

@@ -11,11 +11,13 @@ export const aiDialect: SdkDialect = {
     if (typeof finishReason !== 'string' || typeof usage !== 'object' || !('inputTokens' in fieldsOf(usage)))
       return undefined;
     const { modelId } = fieldsOf(response);
+    const used = usageOf(usage);
+    if (used !== undefined) failures.tell({ usage: used, usageIsWhole: true });
     const other = object !== undefined || [toolCalls, files].some((list) => Array.isArray(list) && list.length > 0);
     return {
       ...(typeof text === 'string' && !(other && text === '') && { text }),
       finishReason: finishOf(finishReason, failures),
-      usage: usageOf(usage),
+      usage: used,
       model: typeof modelId === 'string' ? modelId : '',
     };
   },
@@ -55,7 +57,9 @@ const readPart: ItemReader = (part, failures) => {
     case 'finish': {
       // A model's own stream has it in two words: its own, and that of the AI SDK.
       const { unified = part.finishReason } = fieldsOf(part.finishReason);
-      return { finish: finishOf(unified, failures), usage: usageOf(part.totalUsage ?? part.usage) };
+      const usage = usageOf(part.totalUsage ?? part.usage);
+      if (usage !== undefined) failures.tell({ usage, usageIsWhole: true });
+      return { finish: finishOf(unified, failures), usage };
     }
     default:
       return {};

@@ -76,6 +76,7 @@ export class SdkItems implements ItemFollower {
     if (refused === true) this.#refused = true;
     this.#finish = finish ?? this.#finish;
     this.#usage = usage ?? this.#usage;
+    if (usage !== undefined) this.#failures.tell({ usage, usageIsWhole: this.#finish !== undefined });
     if (typeof model === 'string' && model !== '') this.#model = model;
     return text !== '' || reasoning !== '' || other;
   }
@@ -83,6 +84,7 @@ export class SdkItems implements ItemFollower {
   end(): StreamEnd {
     if (this.#finish === undefined)
       throw this.#failures.of('truncated', 'ended its stream before the answer was whole');
+    if (this.#usage !== undefined) this.#failures.tell({ usage: this.#usage, usageIsWhole: true });
     if (this.#finish === 'content_filter' || this.#refused)
       throw this.#failures.of('content_filtered', 'refused to answer by policy');
     if (!this.#said && this.#finish !== 'length')

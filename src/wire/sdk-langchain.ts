@@ -1,17 +1,23 @@
 import type { FinishReason, Usage } from '../core/types.ts';
+import type { Failures } from './failures.ts';
 import { count, type Fields, fieldsOf, finishReasonOf } from './openai-chat-parts.ts';
 import { hasOther, type ItemReader, type SdkDialect, textIn } from './sdk-items.ts';
 
 /** LangChain's `AIMessage`, and the chunks of one. */
 export const langchainDialect: SdkDialect = {
-  whole(result) {
+  whole(result, failures) {
     if (!isMessage(result)) return undefined;
+    tellCost(result, failures);
     const { text, other, refused, usage, model } = saidIn(result);
     const called = Array.isArray(result.tool_calls) && result.tool_calls.length > 0;
     const finishReason = refused ? 'content_filter' : (finishOf(result, called) ?? 'unknown');
     return { ...(!(other && text === '') && { text }), finishReason, usage, model };
   },
-  reader: (item) => (isMessage(item) ? readChunk() : undefined),
+  reader(item, failures) {
+    if (!isMessage(item)) return undefined;
+    failures.tell({ accepted: true });
+    return readChunk();
+  },
 };
 
 /** Models that say why they ended: when one of them does not, it was cut off. */
@@ -21,8 +27,9 @@ function readChunk(): ItemReader {
   let called = false;
   let tells = false;
   let usage: Usage | undefined;
-  return (chunk) => {
+  return (chunk, failures) => {
     const said = saidIn(chunk);
+    tellCost(chunk, failures);
     called ||= Array.isArray(chunk.tool_call_chunks) && chunk.tool_call_chunks.length > 0;
     tells ||= telling.has(String(fieldsOf(chunk.response_metadata).model_provider));
     // Some tell it piece by piece, others anew each time, and it never becomes less.
@@ -30,6 +37,12 @@ function readChunk(): ItemReader {
     const finish = finishOf(chunk, called) ?? (tells ? undefined : 'unknown');
     return { ...said, usage, ...(finish !== undefined && { finish }) };
   };
+}
+
+/** Where the vendor has named a price, LangChain keeps it with the usage as it came. */
+function tellCost({ response_metadata: metadata }: Fields, failures: Failures): void {
+  const cost = count(fieldsOf(fieldsOf(metadata).usage).cost);
+  if (cost !== undefined) failures.tell({ cost });
 }
 
 function isMessage({ lc_namespace: namespace, type }: Fields): boolean {

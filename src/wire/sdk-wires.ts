@@ -152,6 +152,8 @@ class WireItems implements ItemFollower {
   constructor(wire: SdkWire, failures: Failures) {
     this.#wire = wire;
     this.#follower = new wire.Follower(failures);
+    // There is something of it.
+    failures.tell({ accepted: true });
   }
 
   get itemText(): string {

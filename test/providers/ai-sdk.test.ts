@@ -424,7 +424,7 @@ describe('a provider on a model of the AI SDK', () => {
     expect(provider.stream).toBeUndefined();
     const { context, facts } = contextFor();
     expect(await provider.complete(hello, context)).toMatchObject({ text: 'Hi', finishReason: 'stop' });
-    expect(facts).toContainEqual({ cost: 0.5 });
+    expect(facts).toContainEqual(expect.objectContaining({ cost: 0.5, usageIsWhole: true }));
   });
 
   it('says what is wrong when it is made', () => {

@@ -87,7 +87,10 @@ async function open(place: Place, context: Context, reading: Reading): Promise<S
   job.clientRetries = 0;
   let outgoing: Outgoing | undefined;
   const secrets = (): readonly string[] => secretsIn(outgoing ?? unchanged(incoming));
-  const failures = failuresOf({ provider: place.name, secrets, texts: () => job.texts });
+  const failures = failuresOf({
+    ...{ provider: place.name, secrets, texts: () => job.texts },
+    received: (facts) => context.received(facts),
+  });
   const attempt: Attempt = { place, job, context, failures, reading, secrets };
   outgoing = await prepared(attempt);
   const sender = { fetch: place.fetch, init: incoming.init, signal: reading.signal, failures, context };
@@ -204,7 +207,7 @@ async function whole(opened: Opened, route: Route, attempt: Attempt): Promise<So
     if (Array.isArray(value)) for (const item of value) follower.take(fieldsOf(item), 'message');
     else if (typeof value === 'object' && value !== null) follower.whole(fieldsOf(value));
     else throw failures.of('bad_response', 'answered with JSON that is not an object');
-    return over(answer, { ...follower.end() }, attempt, follower.cost);
+    return over(answer, { ...follower.end() }, attempt);
   } catch (error) {
     // What the model refuses to say, the client is told in the provider's own way.
     if (TransportError.is(error) && error.code === 'content_filtered') job.keep(place.name, error, answer);
@@ -233,11 +236,10 @@ function over(
   value: WholeAnswer | Response,
   end: Omit<Extract<Chunk, { type: 'finish' }>, 'type'>,
   { context, reading }: Attempt,
-  cost?: number,
 ): Source {
   reading.complete = true;
   reading.release();
-  context.received({ raw: value, ...(cost !== undefined && { cost }) });
+  context.received({ raw: value });
   return new Given([
     { type: 'raw', value },
     { type: 'finish', ...end },

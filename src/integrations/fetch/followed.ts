@@ -144,11 +144,9 @@ export class Followed implements Source {
 
   /** The stream has ended: with what is still held back, and the finish, unless it was none. */
   #whole(): Chunk {
-    const { job, place, context, reading } = this.#attempt;
+    const { job, place, reading } = this.#attempt;
     try {
       const end = this.#passage.end();
-      const { cost } = this.#passage.follower;
-      if (cost !== undefined) context.received({ cost });
       reading.complete = true;
       this.#end();
       this.#release('');

@@ -79,8 +79,9 @@ export class ChatFollower extends NotingFollower {
     // Groq used to send it in a field of its own.
     const usage = chunk.usage ?? fieldsOf(chunk.x_groq).usage;
     if (usage === undefined || usage === null) return;
-    this.usage = usageOf(usage) ?? this.usage;
-    this.cost = answerFacts(chunk).cost ?? this.cost;
+    this.counts(usageOf(usage));
+    const { cost } = answerFacts(chunk);
+    if (cost !== undefined) this.failures.tell({ cost });
   }
 
   #choice(choice: Fields): boolean {
@@ -102,6 +103,7 @@ export class ChatFollower extends NotingFollower {
     if (typeof reason === 'string' && reason !== '') {
       this.#reason ??= reason;
       this.#open.delete(index);
+      if (this.finished) this.counts(this.usage);
       throwIfStopped(reason, this.failures, this.partial);
     } else if (this.#reason === undefined || content) this.#open.add(index);
     return content;

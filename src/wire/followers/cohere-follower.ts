@@ -82,7 +82,7 @@ export class CohereFollower extends NotingFollower {
 
   #end(reason: unknown, usage: unknown, error: unknown): void {
     this.#reason = typeof reason === 'string' ? reason : '';
-    this.usage = usageOf(fieldsOf(usage)) ?? this.usage;
+    this.counts(usageOf(fieldsOf(usage)));
     if (hasSomething(error)) {
       const told = this.failures.inBand({ message: error });
       if (told.code !== 'bad_response') throw told;

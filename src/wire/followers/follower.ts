@@ -29,8 +29,6 @@ export interface Follower {
   readonly itemReasoning: string;
   /** The model will not: what has come of its words is a refusal. */
   readonly refused: boolean;
-  /** US dollars, where the provider tells them. */
-  readonly cost: number | undefined;
   /** The answer is over. @throws TransportError `truncated`, `content_filtered` or `empty_response`: it was no answer */
   end(): StreamEnd;
 }
@@ -45,7 +43,6 @@ export abstract class NotingFollower implements Follower {
   itemText = '';
   itemReasoning = '';
   refused = false;
-  cost: number | undefined;
   #isWhole = false;
 
   constructor(failures: Failures) {
@@ -77,6 +74,7 @@ export abstract class NotingFollower implements Follower {
 
   end(): StreamEnd {
     if (!this.finished) throw this.failures.of('truncated', 'ended its answer before it was whole');
+    this.counts(this.usage, true);
     const finishReason = this.finishReason();
     if (finishReason === 'content_filter' || this.refused)
       throw this.failures.of('content_filtered', 'refused to answer by policy', { partial: this.partial });
@@ -95,6 +93,16 @@ export abstract class NotingFollower implements Follower {
   protected begin(): void {
     this.itemText = '';
     this.itemReasoning = '';
+  }
+
+  /**
+   * Notes what the provider has counted, and tells it at once: of an answer that is none, too.
+   * @param isWhole that is of all of the answer
+   */
+  protected counts(usage: Usage | undefined, isWhole = this.finished): void {
+    if (usage === undefined) return;
+    this.usage = usage;
+    this.failures.tell({ usage, usageIsWhole: isWhole || this.#isWhole });
   }
 
   /** Notes the model, as the provider names it. */

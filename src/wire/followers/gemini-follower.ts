@@ -32,7 +32,7 @@ export class GeminiFollower extends NotingFollower {
     this.named(chunk.modelVersion);
     if (usageMetadata !== undefined) {
       this.#counted = { ...this.#counted, ...fieldsOf(usageMetadata) };
-      this.usage = usageOfGemini(this.#counted);
+      this.counts(usageOfGemini(this.#counted));
     }
     const { blockReason } = fieldsOf(chunk.promptFeedback);
     if (typeof blockReason === 'string' && blockReason !== '') this.#block = blockReason;

@@ -25,6 +25,7 @@ export class MessagesFollower extends NotingFollower {
         const { model, usage } = fieldsOf(item.message);
         this.named(model);
         this.#usage = laterUsage(this.#usage, usage);
+        this.counts(anthropicUsageOf(this.#usage));
         return false;
       }
       case 'content_block_start':
@@ -70,7 +71,7 @@ export class MessagesFollower extends NotingFollower {
 
   #finish(): void {
     this.#finished = true;
-    this.usage = anthropicUsageOf(this.#usage);
+    this.counts(anthropicUsageOf(this.#usage));
   }
 
   #block(block: Fields): boolean {

@@ -50,6 +50,6 @@ export class OllamaFollower extends NotingFollower {
     if (reason === 'load' || reason === 'unload') this.said = true;
     // A prompt that it had in its cache is not counted.
     if (typeof output === 'number')
-      this.usage = { inputTokens: typeof input === 'number' ? input : 0, outputTokens: output };
+      this.counts({ inputTokens: typeof input === 'number' ? input : 0, outputTokens: output });
   }
 }

@@ -67,6 +67,7 @@ export class ResponsesFollower extends NotingFollower {
 
   #failed(response: Fields) {
     const { error } = response;
+    this.counts(responseUsage(response.usage), true);
     return hasSomething(error)
       ? this.failures.inBand({ error })
       : this.failures.of('server_error', 'failed to make its answer');
@@ -103,7 +104,7 @@ export class ResponsesFollower extends NotingFollower {
   #end(response: Fields): void {
     this.#response = response;
     this.named(response.model);
-    this.usage = responseUsage(response.usage) ?? this.usage;
+    this.counts(responseUsage(response.usage));
     if (Array.isArray(response.output)) for (const item of response.output) this.#item(fieldsOf(item), true);
   }
 }
