@@ -1,6 +1,7 @@
 /** A request at a virtual provider, the work on it, and its answer. */
 
 import { TransportError } from '../core/errors.ts';
+import { withReach } from '../core/reach.ts';
 import type { Chunk, CompletionRequest, Context, ErrorCode } from '../core/types.ts';
 import { logNormal, type Random } from './distributions.ts';
 import { reasonOfAbort, refusedBy } from './in-process.ts';
@@ -128,7 +129,10 @@ export class VirtualAttempt implements AsyncIterableIterator<Chunk>, Work {
     signal.addEventListener('abort', this);
     const { state, errorMs } = service.conditions;
     if (state === 'unreachable') {
-      const error = new TransportError('connection', `${name} was not reached`, { provider: name });
+      const error = withReach(
+        new TransportError('connection', `${name} was not reached`, { provider: name }),
+        'unsent',
+      );
       return this.#after(errorMs, () => this.#fail(error));
     }
     const record = this.#place.came(this.#request, this.#context);

@@ -11,6 +11,7 @@ import { callOptions } from './ai-sdk-request.ts';
 import type { AiSdkCalls } from './ai-sdk-versions.ts';
 import { type Failures, heard } from './failures.ts';
 import { headerMap } from './headers.ts';
+import { hasEnded } from './sdk-ai.ts';
 import { type Batches, batchesOf, callGoesOn, type StreamAttempt, streamAttempt } from './stream-attempt.ts';
 
 /** Milliseconds for which the rest of a finished stream is read, so that its connection can be used again. */
@@ -55,14 +56,14 @@ async function generated(
   const { headers, id } = result.response ?? {};
   heard(context, failures, headers, true);
   named(context, failures, id);
-  told(context, result.usage);
+  told(context, result.usage, true);
   return answerFromResult(result, { model, schema: request.schema !== undefined }, failures);
 }
 
 /** What the vendor has counted, of a refusal too: that is billed as well. */
-function told(context: Context, counted: Parameters<typeof usageFrom>[0]): void {
+function told(context: Context, counted: Parameters<typeof usageFrom>[0], usageIsWhole: boolean): void {
   const cost = costFrom(counted);
-  context.received({ usage: usageFrom(counted), usageIsWhole: true, ...(cost !== undefined && { cost }) });
+  context.received({ usage: usageFrom(counted), usageIsWhole, ...(cost !== undefined && { cost }) });
 }
 
 /** Vendors that send no id of the request in a header have one in the answer. */
@@ -150,7 +151,7 @@ async function* streamed(
       if (signal.aborted) throw reasonOf(signal);
       if (done) throw failures.of('truncated', 'ended its stream before the answer was whole');
       if (value.type === 'finish') {
-        told(context, value.usage);
+        told(context, value.usage, hasEnded(value.finishReason));
         const chunk = parts.finish(value, gathered.model ?? endpoint.model);
         const raw = gathered.result(value);
         answerOfResult.set(raw, {

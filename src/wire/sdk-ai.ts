@@ -12,7 +12,7 @@ export const aiDialect: SdkDialect = {
       return undefined;
     const { modelId } = fieldsOf(response);
     const used = usageOf(usage);
-    if (used !== undefined) failures.tell({ usage: used, usageIsWhole: true });
+    if (used !== undefined) failures.tell({ usage: used, usageIsWhole: finishReason !== 'interrupted' });
     const other = object !== undefined || [toolCalls, files].some((list) => Array.isArray(list) && list.length > 0);
     return {
       ...(typeof text === 'string' && !(other && text === '') && { text }),
@@ -56,9 +56,9 @@ const readPart: ItemReader = (part, failures) => {
       return { model: fieldsOf(part.response).modelId };
     case 'finish': {
       // A model's own stream has it in two words: its own, and that of the AI SDK.
-      const { unified = part.finishReason } = fieldsOf(part.finishReason);
+      const { unified = part.finishReason, raw = part.rawFinishReason } = fieldsOf(part.finishReason);
       const usage = usageOf(part.totalUsage ?? part.usage);
-      if (usage !== undefined) failures.tell({ usage, usageIsWhole: true });
+      if (usage !== undefined) failures.tell({ usage, usageIsWhole: hasEnded({ unified, raw }) });
       return { finish: finishOf(unified, failures), usage };
     }
     default:
@@ -77,6 +77,14 @@ export function partsOfStreamed(result: object): AsyncIterable<unknown> {
   const { stream, fullStream } = result as { readonly [name: string]: AsyncIterable<unknown> };
   // Before version 7 there is only the latter.
   return (stream ?? fullStream) as AsyncIterable<unknown>;
+}
+
+/**
+ * True for a reason that the vendor has given, for all of the answer. One of the AI SDK's own is what a stream that broke off ends with,
+ * and beside it is what was counted until then.
+ */
+export function hasEnded({ unified, raw }: { readonly unified?: unknown; readonly raw?: unknown }): boolean {
+  return raw !== undefined || (unified !== 'other' && unified !== 'error' && unified !== 'interrupted');
 }
 
 function finishOf(reason: unknown, failures: Failures): FinishReason {

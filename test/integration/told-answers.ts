@@ -26,6 +26,7 @@ function chat(
   const usage = { prompt_tokens: 70, completion_tokens: 9, total_tokens: 79, cost: dollars };
   const head = { id: 'chatcmpl-1', created: 1_700_000_000, model: 'm', system_fingerprint: 'fp_1' };
   const piece = { ...head, object: 'chat.completion.chunk' };
+  const begun = { ...piece, choices: [{ index: 0, delta: { role: 'assistant' }, finish_reason: null }] };
   const last = { ...piece, choices: [{ index: 0, delta: {}, finish_reason }], ...(together && { usage }) };
   return {
     ...{ wire: 'openai', name },
@@ -34,7 +35,8 @@ function chat(
       choices: [{ index: 0, message: { role: 'assistant', content: null, ...message }, finish_reason }],
     },
     events: [
-      { ...piece, choices: [{ index: 0, delta: { role: 'assistant', ...delta }, finish_reason: null }] },
+      begun,
+      { ...piece, choices: [{ index: 0, delta, finish_reason: null }] },
       last,
       ...(together ? [] : [{ ...piece, choices: [], usage }]),
     ],

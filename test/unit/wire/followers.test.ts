@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
 import { maxOutputTokensOf, type Route, routeOf } from '../../../src/wire/dialect.ts';
-import { failuresOf } from '../../../src/wire/failures.ts';
+import { type Billed, failuresOf } from '../../../src/wire/failures.ts';
 import type { Follower } from '../../../src/wire/followers/follower.ts';
 import { NdjsonParser } from '../../../src/wire/ndjson.ts';
 
@@ -19,8 +19,8 @@ const paths = {
 };
 type Name = keyof typeof paths;
 
-function follower(name: Name): Follower {
-  return (routeOf(paths[name], { model: 'm' }) as Route).dialect.follow(failures);
+function follower(name: Name, told = failures): Follower {
+  return (routeOf(paths[name], { model: 'm' }) as Route).dialect.follow(told);
 }
 
 /** What a stream amounts to: the text, and how it ended. */
@@ -337,4 +337,57 @@ it('lines of JSON come out whole, wherever they are cut', () => {
     expect(lines).toEqual(['{"a":"ü"}', '{"b":1}']);
     expect(parser.end()).toBe(true);
   }
+});
+
+describe('what a provider counts', () => {
+  const used = { inputTokens: 70, outputTokens: 9 };
+  const ollamaEnd = { done: true, done_reason: 'stop', prompt_eval_count: 70, eval_count: 9 };
+  const tokens = { tokens: { input_tokens: 70, output_tokens: 9 } };
+  const blocked = {
+    promptFeedback: { blockReason: 'OTHER' },
+    usageMetadata: { promptTokenCount: 70, candidatesTokenCount: 9 },
+  };
+
+  /** What is told of an answer, whether or not it is one. */
+  function told(name: Name, read: (one: Follower) => void): readonly Billed[] {
+    const facts: Billed[] = [];
+    const received = (fact: Billed): void => void facts.push(fact);
+    const one = follower(name, failuresOf({ provider: 'p', secrets: () => [], texts: () => [], received }));
+    expect(() => {
+      read(one);
+      one.end();
+    }).toThrow(TransportError);
+    return facts;
+  }
+
+  it.each<[string, Name, object]>([
+    ['an empty answer', 'ollama', { message: { content: '' }, ...ollamaEnd }],
+    ['an empty answer', 'cohere', { message: { content: [] }, finish_reason: 'COMPLETE', usage: tokens }],
+    ['an answer that was broken off', 'cohere', { text: 'a', finish_reason: 'ERROR', meta: tokens }],
+    ['a prompt that was blocked', 'gemini', blocked],
+  ])('is told of %s of %s in one piece', (_, name, body) => {
+    expect(told(name, (one) => one.whole(body as never)).at(-1)).toEqual({ usage: used, usageIsWhole: true });
+  });
+
+  it.each<[string, Name, Item]>([
+    ['an empty answer', 'ollama', plain({ message: { content: '' }, ...ollamaEnd })],
+    ['a refusal', 'cohere', event({ type: 'message-end', delta: { finish_reason: 'ERROR_TOXIC', usage: tokens } })],
+    [
+      'an answer that failed',
+      'cohere',
+      event({ type: 'message-end', delta: { finish_reason: 'ERROR', usage: tokens } }),
+    ],
+    ['a prompt that was blocked', 'gemini', plain(blocked)],
+  ])('is told of %s of %s in a stream', (_, name, [kind, data]) => {
+    expect(told(name, (one) => one.take(data as never, kind)).at(-1)).toEqual({ usage: used, usageIsWhole: true });
+  });
+
+  it('is told before the end, as far as it goes', () => {
+    const usage = { input_tokens: 70, output_tokens: 1 };
+    const [start] = told('messages', (one) => one.take({ type: 'message_start', message: { usage } }, 'message_start'));
+    expect(start).toEqual({ usage: { inputTokens: 70, outputTokens: 1 }, usageIsWhole: false });
+    const metadata = { usageMetadata: { promptTokenCount: 70, candidatesTokenCount: 2 } };
+    const [first] = told('gemini', (one) => one.take(metadata, 'message'));
+    expect(first).toEqual({ usage: { inputTokens: 70, outputTokens: 2 }, usageIsWhole: false });
+  });
 });
