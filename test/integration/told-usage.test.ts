@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Attempt } from '../../src/core/types.ts';
 import { simulatedServer } from '../../src/testing/index.ts';
+import { wrap } from '../../src/wrap.ts';
 import { type Door, doors, linesOf, type Place, prompt } from './every-door.ts';
 import { dollars, type ToldAnswer, toldAnswers, used } from './told-answers.ts';
 
@@ -113,5 +115,15 @@ describe.concurrent('a whole answer that is cut', () => {
         [{ usage: { inputTokens }, usageEstimated: true, mayBeBilled: true }],
       ]);
     }
+  });
+});
+
+describe('a function that has returned what is no answer', () => {
+  it('has an estimate of the prompt', async () => {
+    const asking = wrap(async (_: { readonly prompt: string }) => '', { retry: false });
+    const lines: Attempt[] = [];
+    asking.transport.on('attempt:end', ({ ledger }) => lines.push(ledger));
+    await expect(asking({ prompt })).rejects.toMatchObject({ code: 'empty_response' });
+    expect(lines).toMatchObject([{ usage: estimate, usageEstimated: true }]);
   });
 });

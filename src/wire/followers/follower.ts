@@ -58,6 +58,8 @@ export abstract class NotingFollower implements Follower {
   whole(body: Fields): void {
     this.#isWhole = true;
     this.takeWhole(body);
+    // A look that is closer may find it to be no answer, before the end.
+    this.counts(this.usage);
   }
 
   skim(data: string, event: string): boolean {
@@ -97,12 +99,12 @@ export abstract class NotingFollower implements Follower {
 
   /**
    * Notes what the provider has counted, and tells it at once: of an answer that is none, too.
-   * @param isWhole that is of all of the answer
+   * @param usageIsWhole that is of all of the answer
    */
-  protected counts(usage: Usage | undefined, isWhole = this.finished): void {
+  protected counts(usage: Usage | undefined, usageIsWhole = this.finished): void {
     if (usage === undefined) return;
     this.usage = usage;
-    this.failures.tell({ usage, usageIsWhole: isWhole || this.#isWhole });
+    this.failures.tell({ usage, usageIsWhole });
   }
 
   /** Notes the model, as the provider names it. */

@@ -2,7 +2,7 @@ import { GenerateContentResponse } from '@google/genai';
 import { describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
 import { type Route, routeOf } from '../../../src/wire/dialect.ts';
-import { failuresOf } from '../../../src/wire/failures.ts';
+import { type Billed, failuresOf } from '../../../src/wire/failures.ts';
 import { answerIn, itemsAfter } from '../../../src/wire/sdk-dialects.ts';
 
 type Item = Readonly<Record<string, unknown>>;
@@ -221,4 +221,43 @@ it("asks nothing of a chunk of Google's that it warns of", () => {
   answerIn(item, failures);
   expect(warn).not.toHaveBeenCalled();
   warn.mockRestore();
+});
+
+describe('what an SDK counts', () => {
+  /** What is told of an answer that turns out to be none. */
+  function told(read: (known: typeof failures) => unknown): readonly Billed[] {
+    const facts: Billed[] = [];
+    const received = (fact: Billed): void => void facts.push(fact);
+    const known = failuresOf({ provider: 'p', secrets: () => [], texts: () => [], received });
+    expect(() => read(known)).toThrow(TransportError);
+    return facts;
+  }
+  const usage = { inputTokens: 70, outputTokens: 9 };
+
+  it.each<[boolean, Item]>([
+    [true, { finishReason: 'content-filter', rawFinishReason: 'SAFETY' }],
+    [true, { finishReason: 'error', rawFinishReason: 'MALFORMED_FUNCTION_CALL' }],
+    [true, { finishReason: { unified: 'content-filter' } }],
+    [false, { finishReason: 'interrupted' }],
+    [false, { finishReason: 'error' }],
+    [false, { finishReason: { unified: 'error', raw: undefined } }],
+  ])('is of all of it: %s, for a stream of the AI SDK with %o', (usageIsWhole, finish) => {
+    const items = [event('start-step'), event('finish', { ...finish, totalUsage: usage })];
+    const facts = told((known) => {
+      const one = itemsAfter(items[0], known);
+      for (const item of items) one?.take(item);
+      one?.end();
+    });
+    expect(facts).toContainEqual({ usage, usageIsWhole });
+    expect(facts.some((fact) => fact.usageIsWhole === true)).toBe(usageIsWhole);
+  });
+
+  it('is of all of it in one piece, also where no reason for its end is told', () => {
+    const call = { id: 'a', type: 'function', function: { name: 'now', arguments: '{' } };
+    const body = {
+      ...{ object: 'chat.completion', usage: { prompt_tokens: 70, completion_tokens: 9 } },
+      choices: [{ index: 0, message: { tool_calls: [call] }, finish_reason: null }],
+    };
+    expect(told((known) => answerIn(body, known)).at(-1)).toEqual({ usage, usageIsWhole: true });
+  });
 });
