@@ -30,7 +30,7 @@ const adapters = await exportsOf('providers');
 const doors = await exportsOf('integrations');
 
 /** Of a door with the core: the fetch reads all wires by itself, the others need an adapter beside them. */
-const doorLimits: Readonly<Record<string, string>> = { fetch: '88 kB' };
+const doorLimits: Readonly<Record<string, string>> = { fetch: '89 kB' };
 
 /** What the core entry exports, but one. */
 const allBut = (left: string): string =>

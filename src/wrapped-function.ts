@@ -1,7 +1,7 @@
 import type { RawChunk } from './core/chunk-source.ts';
 import { callInfo, contextKey, receiver } from './core/context.ts';
 import { failed, isStreamingRefused, TransportError, withFields } from './core/errors.ts';
-import { withReach } from './core/reach.ts';
+import { reachOf, withReach } from './core/reach.ts';
 import { textsOf } from './core/redact.ts';
 import { reasonOf } from './core/signals.ts';
 import type { CallInfo, Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from './core/types.ts';
@@ -11,7 +11,6 @@ import type { StreamEnd } from './wire/followers/follower.ts';
 import { isStreamedText, partsOfStreamed } from './wire/sdk-ai.ts';
 import { answerIn, itemsAfter } from './wire/sdk-dialects.ts';
 import type { ItemFollower } from './wire/sdk-items.ts';
-import { reachOfThrown } from './wire/thrown-reach.ts';
 
 /** A function of yours that calls a model. Hand its `signal` on, so that what is given up is really stopped. */
 export type WrappedCall<I, T> = (input: I, info: CallInfo) => Promise<T>;
@@ -187,9 +186,9 @@ export class WrappedFunction implements Provider {
 
   #classified(error: unknown, texts: readonly string[]): TransportError {
     const own = this.#classify?.(error);
-    // A copy: the application may give the same object for every error.
-    if (own !== undefined) return withReach(withFields(failed(own), {}), reachOfThrown(error));
     const known = classifyThrown(error, { provider: this.name, texts });
+    // A copy: the application may give the same object for every error.
+    if (own !== undefined) return withReach(withFields(failed(own), {}), known && reachOf(known));
     // Whether to stream is for the function to say: there is no asking it again without.
     if (known !== undefined && isStreamingRefused(known))
       return new TransportError(known.code, known.message, { ...known, cause: known.cause });

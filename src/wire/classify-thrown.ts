@@ -48,13 +48,17 @@ export function classifyThrown(thrown: unknown, context: ThrownContext = {}): Tr
   if (error === undefined) return undefined;
 
   const answer = answerOf(error);
-  if (answer.status === undefined || answer.status < 400) {
+  const { status = 0 } = answer;
+  let reach = status === 0 ? reachOfThrown(thrown, chain) : undefined;
+  // It came with an answer, which the SDK could make nothing of.
+  if (status >= 200 && status < 300) reach = 'accepted';
+  if (status < 400) {
     const named = thrownMeaning(error);
     // The innermost cause knows best: "fetch failed" can be a refused connection or a time-out.
     const network = chain.toReversed().map(networkMeaning).find(Boolean);
     const code = named === 'connection' ? (network ?? named) : (named ?? network);
     // Who finds no credentials sends nothing.
-    const reach = named === 'authentication' ? 'unsent' : reachOfThrown(thrown);
+    if (named === 'authentication') reach = 'unsent';
     if (code !== undefined) return withReach(fromName(code, chain, context, known), reach);
   }
   if (answer.status === undefined && !saysSomething(error, answer)) return undefined;
@@ -64,7 +68,7 @@ export function classifyThrown(thrown: unknown, context: ThrownContext = {}): Tr
     ...context,
     body: answer.body ?? withoutStatus(messageOf(error)),
   });
-  return withReach(withCause(classified, error, known), reachOfThrown(thrown));
+  return withReach(withCause(classified, error, known), reach);
 }
 
 /** Status, headers and body of a thrown error, as far as it has them. */
