@@ -154,6 +154,8 @@ describe('virtualProvider()', () => {
     });
     await alone({ state: 'unreachable', errorMs: 20 }, async (provider, ask) => {
       expect([await deadline(ask), provider.requests.length]).toEqual(['connection', 0]);
+      const error = await ask().catch((thrown: TransportError) => thrown);
+      expect(error.attempts.map(({ mayBeBilled }) => mayBeBilled)).toEqual([false]);
     });
     await alone({ cutRatio: 1 }, async (provider, ask) => {
       expect([await deadline(ask), provider.requests[0]?.outcome]).toEqual(['connection', 'connection']);
