@@ -58,6 +58,13 @@ describe('the ledger, under every fault of the matrix', () => {
     expect([...new Set(lost.map(({ name }) => name.replace(/^.*: |,.*$/g, '')))]).toEqual(['connection-refused']);
   });
 
+  it('takes nothing for certainly not billed that has come to the provider', () => {
+    const wrong = cells.filter(({ lines }) =>
+      lines.some(({ line, record }) => !line.mayBeBilled && record !== undefined),
+    );
+    expect(wrong.map(({ name }) => name)).toEqual([]);
+  });
+
   it('agrees to the token where the provider has told', () => {
     // Gemini tells how long a prompt was that it has blocked, and does not bill it.
     const others = cells.filter(({ name }) => !name.startsWith('google: content-policy'));
