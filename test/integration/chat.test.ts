@@ -172,7 +172,7 @@ describe('What a provider tells of its limits', () => {
     'a server that really keeps a limit gets no more 429s than it must, and every call is answered, %s',
     async (mode) => {
       await using bench = new Bench();
-      const primary = await bench.server({ limits: { requestsPerMinute: 1_200, burstRatio: 0.01 } });
+      const primary = await bench.server({ limits: { requestsPerMinute: 120, burstRatio: 0.05 } });
       const backup = await bench.server();
       const llm = bench.over({ primary, backup }, mode);
       const seen = await pool(

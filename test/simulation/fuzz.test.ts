@@ -14,7 +14,7 @@ describe('ten minutes of random trouble', () => {
       shown.broken.map((what) => `${what}: --scenario fuzz --seed ${seed}`),
     );
     expect(broken).toEqual([]);
-    expect(results.reduce((sum, { shown }) => sum + (shown.figures.calls ?? 0), 0)).toBeGreaterThan(10_000);
+    expect(results.reduce((sum, { shown }) => sum + (shown.figures.calls ?? 0), 0)).toBeGreaterThan(5_000);
   });
 
   it('are the same for the same seed, event for event', { timeout: 60_000 }, async () => {
