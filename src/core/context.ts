@@ -1,4 +1,5 @@
 import type { Accounts } from './accounts.ts';
+import type { TransportError } from './errors.ts';
 import type { Events, PlainEvent } from './events.ts';
 import type {
   Attempt,
@@ -62,7 +63,7 @@ export interface Watcher {
   progress?(at: number): void;
   /** The reader is the slow one: nothing is asked of the provider. */
   paused?(): void;
-  received?(facts: ReceivedFacts): void;
+  received?(facts: HeardFacts): void;
 }
 
 /** Who watches the attempt. */
@@ -81,6 +82,8 @@ export const firstWait = contextKey<'stream' | 'unary'>('firstWait', 'stream');
 export interface HeardFacts extends ReceivedFacts {
   /** What was not known to be a stream has turned out to be one: it is waited for as such. */
   readonly isStream?: boolean;
+  /** Told that nothing has come for too long, before that ends the attempt. True when it is not to: a way on is looked for. */
+  readonly onSilence?: (late: TransportError) => boolean;
 }
 /** What the call's own options say of a stream that breaks; `undefined`: nothing. */
 export const resumeChoice = contextKey<ResumeOptions | false | undefined>('resumeChoice', undefined);

@@ -1,4 +1,4 @@
-import { alternatives, isResumable, type Watcher, watched } from '../core/context.ts';
+import { alternatives, type HeardFacts, isResumable, type Watcher, watched } from '../core/context.ts';
 import { TransportError } from '../core/errors.ts';
 import { failsOver } from '../core/itinerary.ts';
 import type { Pace } from '../core/pace.ts';
@@ -65,7 +65,7 @@ class AttemptClock implements Watcher {
   readonly #request: CompletionRequest;
   readonly #context: Context;
   readonly #fork: Fork;
-  readonly #timer = new MovableTimer(() => this.#fork.abort(this.#late()));
+  readonly #timer = new MovableTimer(() => this.#expired());
   /** An unary call whose time is short, and that somebody else could be asked for too. */
   readonly #shares: boolean;
   #begun = false;
@@ -76,6 +76,7 @@ class AttemptClock implements Watcher {
   #idleMs: number | undefined;
   /** When it began to wait for the first content, unless the deadline left it less than that should need. */
   #sentAt: number | undefined;
+  #onSilence: HeardFacts['onSilence'];
 
   constructor(place: Place, request: CompletionRequest, context: Context) {
     this.#place = place;
@@ -109,6 +110,10 @@ class AttemptClock implements Watcher {
     if (this.#waitingFor === undefined) return;
     this.#begun = true;
     this.#armIdle(at);
+  }
+
+  received({ onSilence }: HeardFacts): void {
+    if (onSilence !== undefined) this.#onSilence = onSilence;
   }
 
   paused(): void {
@@ -148,6 +153,12 @@ class AttemptClock implements Watcher {
     const ms = within(idleBounds, pace?.silenceMs);
     const isFinal = this.#request.stream === true && !this.#context.get(isResumable);
     return isFinal ? Math.max(leastStreamIdleMs, ms) : ms;
+  }
+
+  #expired(): void {
+    const late = this.#late();
+    if (this.#missing === 'reader' || this.#onSilence?.(late) !== true) this.#fork.abort(late);
+    else this.#armIdle(undefined);
   }
 
   #late(): TransportError {

@@ -1,12 +1,10 @@
 import { isStreamingRefused, TransportError, withFields } from '../../core/errors.ts';
 import { withReach } from '../../core/reach.ts';
-import { onAbort, raceAbort, reasonOf } from '../../core/signals.ts';
-import { MovableTimer } from '../../core/time.ts';
+import { raceAbort, reasonOf } from '../../core/signals.ts';
 import type { Chunk, Context, Limits, Provider, ProviderAnswer, Traits } from '../../core/types.ts';
 import { parseJson } from '../../wire/answer-text.ts';
-import { classify } from '../../wire/classify.ts';
 import type { Route } from '../../wire/dialect.ts';
-import { isError, isRedirect } from '../../wire/error-shape.ts';
+import { isError } from '../../wire/error-shape.ts';
 import { type Failures, failuresOf } from '../../wire/failures.ts';
 import { attemptId } from '../../wire/headers.ts';
 import { fieldsOf } from '../../wire/openai-chat-parts.ts';
@@ -15,8 +13,10 @@ import { type Errand, errand, WholeAnswer } from './errand.ts';
 import { FetchStream, Given, type Reading, type Source } from './fetch-stream.ts';
 import { Followed } from './followed.ts';
 import { handedOn } from './handed-on.ts';
+import { inBackground } from './look.ts';
 import { type Destination, MissingKey, type Outgoing, redirected, secretsIn, unchanged } from './outgoing.ts';
-import { type Opened, readWhole, send } from './send.ts';
+import { readBody, refusal } from './refusal.ts';
+import { type Opened, send } from './send.ts';
 
 type Fetch = typeof globalThis.fetch;
 
@@ -45,9 +45,6 @@ export interface Attempt {
   /** The credentials that it is sent with. */
   readonly secrets: () => readonly string[];
 }
-
-/** The most of an error's body that is read, in bytes. */
-const mostErrorBytes = 1024 * 1024;
 
 /** An HTTP API, seen as a provider: it sends a client's request, and says what has become of it. */
 export class FetchProvider implements Provider {
@@ -96,14 +93,16 @@ async function open(place: Place, context: Context, reading: Reading): Promise<S
   const sender = { fetch: place.fetch, init: incoming.init, signal: reading.signal, failures, context };
   const opened = await send(outgoing, sender);
   if (route === undefined) return plain(opened, attempt);
-  if (!opened.response.ok) throw await refusal(opened, attempt);
+  if (!opened.response.ok) throw await kept(opened, attempt);
   // A line of JSON is what NDJSON begins with too.
   const { bytes, head } = opened;
   const isWhole =
     !route.streams ||
     (!route.dialect.isNdjson &&
       (await isUnstreamed(bytes, head.headers.get('content-type') ?? '', reading.signal, failures)));
-  return isWhole ? whole(opened, route, attempt) : new Followed(opened, route, attempt);
+  if (isWhole) return whole(opened, route, attempt);
+  const isLasting = route.dialect.name === 'responses' && incoming.json?.background === true;
+  return new Followed(isLasting ? inBackground(opened, outgoing, sender, attempt) : opened, route, attempt);
 }
 
 async function prepared({ place, job, context, failures, reading }: Attempt): Promise<Outgoing> {
@@ -132,69 +131,15 @@ function withoutKey(error: unknown, failures: Failures): TransportError {
   return failures.of('authentication', 'has no key: the function that gives it threw', { cause: failure.cause });
 }
 
-/** The error that a status means. Without its body when that does not come whole: the status says enough. */
-async function refusal(opened: Opened, attempt: Attempt): Promise<TransportError> {
-  const { place, job, failures } = attempt;
-  const { status, headers } = opened.head;
-  if (isRedirect(status)) {
-    opened.bytes.cancel();
-    return failures.of(
-      'bad_response',
-      'sends the request where it is not followed: to another origin, or round in circles',
-      {
-        status,
-        retry: 'elsewhere',
-      },
-    );
-  }
-  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
-  try {
-    bytes = await readBody(opened, attempt, mostErrorBytes);
-  } catch (error) {
-    if (attempt.reading.signal.aborted) throw error;
-  }
-  const error = classify({
-    ...{ status, headers, body: decoder.decode(bytes), provider: place.name, texts: job.texts },
-    secrets: attempt.secrets(),
-  });
-  job.keep(place.name, error, new WholeAnswer(opened.head, bytes));
+/** The error that a status means. The answer is kept: in the end the client may be given it. */
+async function kept(opened: Opened, attempt: Attempt): Promise<TransportError> {
+  const { error, bytes } = await refusal(opened, attempt);
+  if (bytes !== undefined) attempt.job.keep(attempt.place.name, error, new WholeAnswer(opened.head, bytes));
   // Whether to stream is for the client to say: there is no asking it again without.
   return isStreamingRefused(error) ? new TransportError(error.code, error.message, { ...error }) : error;
 }
 
 const decoder = new TextDecoder();
-
-/** The rest of a body. Ends at once when the attempt is aborted, and when the body stops in the middle. */
-async function readBody(
-  { bytes }: Opened,
-  { reading, failures, place }: Attempt,
-  most?: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { signal } = reading;
-  const stop = onAbort(signal, () => bytes.cancel());
-  let isSilent = false;
-  // Once it has begun to write JSON a server has all of it. Blanks are what it sends while it has not.
-  const silence = new MovableTimer(() => {
-    isSilent = true;
-    bytes.cancel();
-  });
-  try {
-    const whole = await readWhole(bytes, most, (piece) => {
-      if (piece.some((byte) => byte > blank)) silence.arm(place.idleMs);
-    });
-    // A body that was let go of looks like one that has ended.
-    if (signal.aborted) throw reasonOf(signal);
-    if (isSilent) throw failures.of('timeout', `stopped in the middle of its answer for ${place.idleMs} ms`);
-    return whole;
-  } catch (error) {
-    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
-  } finally {
-    silence.stop();
-    stop();
-  }
-}
-
-const blank = 0x20;
 
 /** An answer in one piece: judged, and handed on as it is. */
 async function whole(opened: Opened, route: Route, attempt: Attempt): Promise<Source> {
@@ -220,7 +165,7 @@ async function plain(opened: Opened, attempt: Attempt): Promise<Source> {
   const { head } = opened;
   const { job } = attempt;
   if (isError(head.status)) {
-    const error = await refusal(opened, attempt);
+    const error = await kept(opened, attempt);
     const answer = job.answerBehind(error);
     if (answer === undefined || error.retry === 'again' || error.code === 'quota_exhausted') throw error;
     return over(answer, unknown, attempt);

@@ -19,6 +19,8 @@ export interface Outgoing {
   readonly method: string;
   readonly headers: Headers;
   readonly body: Incoming['body'];
+  /** It never goes to another origin, though it says nothing that others must not read: what came of it would not be believed. */
+  readonly stays?: boolean;
 }
 
 /** The headers that carry a key, and the parameter of the address that does. */
@@ -70,6 +72,18 @@ export async function redirected(incoming: Incoming, route: Route, to: Destinati
     headers,
     body: renamed ? JSON.stringify({ ...incoming.json, model: to.model }) : incoming.body,
   };
+}
+
+/** Asks for the events of a Response behind the one numbered `after`, where and as whom its making was asked for. */
+export function revisited({ url, headers }: Outgoing, id: string, after: number): Outgoing {
+  const own = new URL(url);
+  own.pathname = `${url.pathname.replace(/\/+$/, '')}/${encodeURIComponent(id)}`;
+  own.searchParams.set('stream', 'true');
+  own.searchParams.set('starting_after', String(after));
+  const kept = new Headers(headers);
+  // They are about a body, or have its answer given once more.
+  for (const name of headers.keys()) if (/^(?:content-|transfer-|expect$|idempotency-)/.test(name)) kept.delete(name);
+  return { url: own, method: 'GET', headers: kept, body: undefined, stays: true };
 }
 
 /** How the target takes its key: at Azure in a header of its own; elsewhere as the client sends one, else in its vendor's way. */

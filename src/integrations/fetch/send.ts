@@ -83,7 +83,7 @@ function elsewhere({ status, headers }: Response, sent: Outgoing): Outgoing | un
   if (!/^https?:$/.test(url.protocol)) return undefined;
   const isSafe = sent.method === 'GET' || sent.method === 'HEAD';
   const isOwn = url.origin === sent.url.origin;
-  if (!isOwn && !isSafe) return undefined;
+  if (!isOwn && (!isSafe || sent.stays === true)) return undefined;
   const next: Outgoing =
     isSafe || repeatsRequest(status) ? { ...sent, url } : { ...sent, url, method: 'GET', body: undefined };
   return isOwn ? next : withoutSecrets(next);
