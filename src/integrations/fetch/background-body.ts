@@ -4,6 +4,7 @@ import { type Fork, forkSignal, reasonOf } from '../../core/signals.ts';
 import type { ByteReader } from '../../wire/bytes.ts';
 import { Patience } from '../../wire/openai-responses-resume.ts';
 import { SseParser } from '../../wire/sse.ts';
+import { goesOn } from '../../wire/stream-attempt.ts';
 import type { Attempt } from './fetch-provider.ts';
 import { ResponsePlace, type Standing } from './response-place.ts';
 import { joined } from './send.ts';
@@ -141,6 +142,8 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
     this.#place.takenUp();
     this.#before = cut;
     this.#broken = undefined;
+    // It has as long again to come to something.
+    context.received(goesOn);
     // Before there is anything to see, there is no seam.
     if (isBegun) context.publish({ type: 'resume', mode: 'continue', provider: place.name, code: cut.code });
     return true;

@@ -5,6 +5,7 @@ import { soon } from '../../core/time.ts';
 import type { Chunk } from '../../core/types.ts';
 import type { ByteReader } from '../../wire/bytes.ts';
 import type { Route } from '../../wire/dialect.ts';
+import { goesOn } from '../../wire/stream-attempt.ts';
 import { Piece, WholeAnswer } from './errand.ts';
 import type { Attempt } from './fetch-provider.ts';
 import type { Source } from './fetch-stream.ts';
@@ -129,7 +130,8 @@ export class Followed implements Source {
     const { signal } = this.#attempt.reading;
     const { finished } = this.#passage.follower;
     try {
-      // Not as long as what is taken for a silence: the answer is whole.
+      // Not as long as what is taken for a silence, which begins anew here: the answer is whole.
+      if (finished) this.#attempt.context.received(goesOn);
       const patienceMs = Math.min(goodbyeMs, this.#attempt.place.idleMs / 2);
       const piece = await (finished ? soon(this.#bytes.read(), patienceMs) : this.#bytes.read());
       if (signal.aborted) throw reasonOf(signal);
