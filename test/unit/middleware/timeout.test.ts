@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Watcher, watchers } from '../../../src/core/context.ts';
+import { receiver, type Watcher, watchers } from '../../../src/core/context.ts';
 import { TransportError } from '../../../src/core/errors.ts';
 import type { Candidate, Chunk, Context, Provider } from '../../../src/core/types.ts';
 import { timeout } from '../../../src/middleware/timeout.ts';
@@ -118,6 +118,42 @@ describe('timeout', () => {
     });
     const llm = transport({ providers: [provider], retry: false, timeout: { firstContentMs: 1_000, idleMs: 1_000 } });
     expect(await broken(llm.complete(hello), 60_000)).toMatchObject({ code: 'timeout', ms: about(1_000) });
+  });
+
+  describe('tells who has another way to the same answer before it ends the attempt', () => {
+    /** Says this of each silence, and writes down what it is told. */
+    const told: string[] = [];
+    const knowing = (says: readonly boolean[], text = 'One') =>
+      scripted(async function* (_request, context): AsyncGenerator<Chunk> {
+        told.length = 0;
+        yield { type: 'text', text };
+        const onSilence = ({ message }: TransportError) => says[told.push(message) - 1] === true;
+        context.get(receiver)?.({ onSilence });
+        await pause(2_500, context.signal);
+        yield { type: 'text', text: ' two' };
+        yield { type: 'finish', finishReason: 'stop', usage: undefined, model: 'm' };
+      });
+    const late = 'scripted: silence, no further chunk within 1000 ms';
+
+    it.each([
+      ['it is left alone', [true, true], true, [late, late]],
+      ['and is ended as soon as there is no way', [true, false], false, [late, late]],
+      ['at once', [], false, [late]],
+    ])('%s', async (_, says, ok, expected) => {
+      const llm = transport({ providers: [knowing(says)], retry: false, timeout: { idleMs: 1_000 } });
+      const result = await settled(llm.complete(hello));
+      expect(result).toMatchObject(ok ? { ok, value: { text: 'One two' } } : { ok, error: { message: late } });
+      expect(told).toEqual(expected);
+    });
+
+    it('but not of a reader who is away', async () => {
+      const full = knowing([true, true, true], 'x'.repeat(64 * 1024));
+      const llm = transport({ providers: [full], timeout: { abandonedMs: 1_000 } });
+      const stream = await kept(llm.complete({ ...hello, stream: true }));
+      await advance(2_000);
+      expect([told, llm.health()[0]?.inFlight]).toEqual([[], 0]);
+      expect(await broken(stream.completion)).toMatchObject({ code: 'cancelled' });
+    });
   });
 
   it('takes reasoning for progress', async () => {

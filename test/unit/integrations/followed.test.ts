@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { createFetch } from '../../../src/integrations/fetch.ts';
+import { settled, virtualTime } from '../middleware/support.ts';
+
+virtualTime();
+
+/** A body that comes in pieces, each so many milliseconds after the one before, and then stays open. */
+function bodyOf(pieces: readonly (readonly [ms: number, text: string])[]): ReadableStream<Uint8Array> {
+  const left = [...pieces];
+  return new ReadableStream({
+    async pull(controller) {
+      const [ms, text] = left.shift() ?? [Number.POSITIVE_INFINITY, ''];
+      if (ms === Number.POSITIVE_INFINITY) return new Promise(() => {});
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      controller.enqueue(new TextEncoder().encode(text));
+    },
+  });
+}
+
+describe('a stream under a fetch', () => {
+  it('is whole after its last event, however late that was, and however long its server keeps the connection', async () => {
+    const content = 'data: {"type":"content_block_delta","delta":{"text":"Hi"}}\n\n';
+    const end = 'data: {"type":"message_stop"}\n\n';
+    const body = bodyOf([
+      [10, content],
+      [900, end],
+    ]);
+    const headers = { 'content-type': 'text/event-stream' };
+    const fetch = createFetch({ fetch: async () => new Response(body, { headers }), timeout: { idleMs: 1_000 } });
+    const asked = { method: 'POST', body: '{"model":"m","stream":true,"messages":[]}' };
+    const text = fetch('https://any.test/v1/messages', asked).then((response) => response.text());
+    // The good-bye is waited for as well.
+    expect(await settled(text)).toMatchObject({ ok: true, value: content + end, ms: 1_410 });
+    await fetch.transport.close();
+  });
+});
