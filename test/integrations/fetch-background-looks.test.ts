@@ -241,6 +241,12 @@ describe('what is no way back ends in what broke the stream:', () => {
     expect(inspect([error, events], { depth: 9 })).not.toMatch(/sk-canary|yellow-bird/);
   });
 
+  it("what had come of an event is the client's in the end, as it is of any stream", async () => {
+    const half = 'event: response.output_text.delta\ndata: {"type"';
+    const server = await serving(broken((response) => response.writeHead(404).end(), [...first, half]));
+    expect((await bytesOf(fetchWith(), server.baseURL)).text).toBe(first.join('') + half);
+  });
+
   it('silence, five times', async () => {
     const server = await serving((response, got) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });

@@ -1,6 +1,6 @@
 import { receiver } from '../../core/context.ts';
 import { TransportError } from '../../core/errors.ts';
-import { type Fork, forkSignal, reasonOf } from '../../core/signals.ts';
+import { type Fork, forkSignal } from '../../core/signals.ts';
 import type { ByteReader } from '../../wire/bytes.ts';
 import { Patience } from '../../wire/openai-responses-resume.ts';
 import { SseParser } from '../../wire/sse.ts';
@@ -28,9 +28,10 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
   readonly #look: Look;
   readonly #place = new ResponsePlace();
   readonly #patience = new Patience();
+  /** One for all: it is given whole events. */
+  readonly #parser = new SseParser();
   #bytes: ByteReader;
   #events = new WholeEvents();
-  #parser = new SseParser();
   /** Why no more is read from this connection. */
   #broken: TransportError | undefined;
   /** What broke the connection before this one. */
@@ -70,14 +71,13 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
 
   /** What comes next; nothing where only a way back was found, or the end. */
   async #more(): Promise<Uint8Array> {
-    const { failures, reading } = this.#attempt;
+    const { failures } = this.#attempt;
     let piece: Uint8Array | undefined;
     try {
       if (this.#broken === undefined) piece = await this.#bytes.read();
     } catch (error) {
       this.#broken ??= failures.thrown(error);
     }
-    if (reading.signal.aborted) throw reasonOf(reading.signal);
     if (piece !== undefined && this.#broken === undefined) return this.#pass(piece);
     const error = this.#broken;
     const cut = error ?? failures.of('truncated', 'ended its stream before the answer was whole');
@@ -130,7 +130,6 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
       await this.#patience.spend(cut, reading.signal);
       this.#bytes = await this.#lookUntilFound(id, after);
     } catch {
-      if (reading.signal.aborted) throw reasonOf(reading.signal);
       return false;
     } finally {
       this.#isAway = false;
@@ -138,7 +137,6 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
     // While it was asked for, the reader may have left.
     if (this.#end !== undefined) this.#bytes.cancel();
     this.#events = new WholeEvents();
-    this.#parser = new SseParser();
     this.#place.takenUp();
     this.#before = cut;
     this.#broken = undefined;
