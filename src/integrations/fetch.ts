@@ -37,7 +37,8 @@ export type TransportFetch = Fetch & { readonly transport: FetchTransport };
 /**
  * A `fetch` for the client that you have: `new OpenAI({ fetch: createFetch(), maxRetries: 0 })`. Under it every model call goes through
  * the pipeline of `complete()`: retries, rate limits, circuit breaker, time-outs, fail-over. Answers come back as they were sent, byte
- * for byte; a stream that breaks, stalls or ends early ends in an error, and is asked for again, unseen, until its first content.
+ * for byte; a stream that breaks, stalls or ends early ends in an error, and is asked for again, unseen, until its first content. That of
+ * a Response in the background goes on where it was.
  *
  * @throws OptionsError when an option is wrong, naming its path
  */

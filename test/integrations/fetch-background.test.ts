@@ -1,3 +1,4 @@
+import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { TransportEvent } from '../../src/core/events.ts';
 import { createFetch, type FetchOptions, type TransportFetch } from '../../src/integrations/fetch.ts';
@@ -71,91 +72,129 @@ function eventsOf(random: () => number, isSaid = true, count = 2 + Math.floor(ra
 
 const wholeOf = (events: Story['events']): Buffer => Buffer.concat(events.map(({ bytes }) => bytes));
 
-interface Told {
-  readonly bytes: Buffer;
+const asked = { model: 'm', input: 'Hello', background: true, stream: true } as const;
+
+interface Told<T> {
+  readonly pieces: readonly T[];
   readonly error: unknown;
   readonly requests: readonly Seen[];
 }
 
+/** Reads an answer in a client's way; `begun` when the client has it. Returns its bytes, or its events. */
+type Reads<T> = (fetch: TransportFetch, id: string, begun: () => void) => AsyncIterable<T>;
+
+async function* asBytes(fetch: TransportFetch, id: string, begun: () => void): AsyncIterable<Uint8Array> {
+  const response = await fetch(`${server.origin}/v1/responses?api-version=preview`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-canary', 'x-case': id },
+    body: JSON.stringify(asked),
+  });
+  begun();
+  yield* response.body ?? [];
+}
+
+async function* asEvents(fetch: TransportFetch, id: string, begun: () => void): AsyncIterable<object> {
+  const client = new OpenAI({
+    baseURL: `${server.origin}/v1`,
+    apiKey: 'sk-canary',
+    fetch,
+    maxRetries: 0,
+    logLevel: 'off',
+  });
+  const stream = await client.responses.create(asked, { headers: { 'x-case': id } });
+  begun();
+  yield* stream;
+}
+
 /** Asks for an answer, and reads all that comes of it. */
-async function told(fetch: TransportFetch, id: string, story: Partial<Story> & Pick<Story, 'events'>): Promise<Told> {
+async function told<T>(
+  reads: Reads<T>,
+  fetch: TransportFetch,
+  id: string,
+  story: Omit<Story, 'begun'>,
+): Promise<Told<T>> {
   let begins = (): void => {};
   const begun = new Promise<void>((resolve) => {
     begins = resolve;
   });
-  const whole = { cuts: [], isGzipped: false, sizeOfPiece: () => 500, begun, ...story };
-  const requests = server.tell(id, whole);
-  const pieces: Uint8Array[] = [];
+  const requests = server.tell(id, { ...story, begun });
+  const pieces: T[] = [];
   let error: unknown;
   try {
-    const response = await fetch(`${server.origin}/v1/responses?api-version=preview`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: 'Bearer sk-canary', 'x-case': id },
-      body: JSON.stringify({ model: 'm', input: 'Hello', background: true, stream: true }),
-    });
-    begins();
-    for await (const piece of response.body ?? []) pieces.push(piece);
+    for await (const piece of reads(fetch, id, begins)) pieces.push(piece);
   } catch (thrown) {
     error = thrown;
   } finally {
     begins();
   }
-  return { bytes: Buffer.concat(pieces), error, requests };
+  return { pieces, error, requests };
 }
 
-describe('bytes', () => {
-  /** Silence is noticed after this (milliseconds). Where it is taken for one too early, that is one connection more. */
-  const idleMs = 250;
-  const ways: readonly Cut['by'][] = ['stall', 'close', 'end', 'reset', 'close', 'end', 'reset'];
+/** Random answers, cut as the cuts of each say; every one is to be that of a stream that was not. Returns how often the rest was asked for. */
+async function read(
+  fetch: TransportFetch,
+  seeds: readonly number[],
+  atOnce: number,
+  cutsOf: CutsOf,
+  bySdk = false,
+): Promise<number> {
+  let looks = 0;
+  const left = [...seeds];
+  const check = async (seed: number): Promise<void> => {
+    const random = randomFrom(seed);
+    const isSaid = random() < 0.7;
+    const story = {
+      events: eventsOf(random, isSaid),
+      isGzipped: random() < 0.25,
+      cuts: [...cutsOf(random, isSaid)],
+      sizeOfPiece: () => 1 + Math.floor(random() ** 3 * 1_000),
+    };
+    const { pieces, error, requests } = await told<object>(bySdk ? asEvents : asBytes, fetch, `cut-${seed}`, story);
+    looks += requests.length - 1;
+    if (bySdk) expect({ seed, error, pieces }).toEqual({ seed, error: undefined, pieces: story.events.map(dataOf) });
+    else {
+      const [bytes, whole] = [Buffer.concat(pieces as Uint8Array[]), wholeOf(story.events)];
+      expect({ seed, error, text: bytes.toString() }).toEqual({ seed, error: undefined, text: whole.toString() });
+      expect(bytes.equals(whole)).toBe(true);
+    }
+    const looked = requests.slice(1).filter(({ url }) => !url.startsWith('/v1/responses/resp_%C3%BC%2F1?'));
+    expect({ seed, looked, asked: requests.map(({ method }) => method) }).toEqual({
+      ...{ seed, looked: [] },
+      asked: ['POST', ...requests.slice(1).map(() => 'GET')],
+    });
+  };
+  const some = async (): Promise<void> => {
+    for (let seed = left.shift(); seed !== undefined; seed = left.shift()) await check(seed);
+  };
+  await Promise.all(Array.from({ length: atOnce }, some));
+  return looks;
+}
 
+function dataOf({ bytes }: Story['events'][number]): unknown {
+  const text = bytes.toString();
+  return JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));
+}
+
+type CutsOf = (random: () => number, isSaid: boolean) => readonly Cut[];
+
+const cutBy = (random: () => number, by: Cut['by']): Cut => ({
+  ...{ ratio: random(), where: pick(random, ['byte', 'event', 'character']), by },
+});
+const seedsFrom = (first: number, count: number) => Array.from({ length: count }, (_, at) => first + at);
+
+const upToFive: CutsOf = (random, isSaid) =>
+  seedsFrom(0, 1 + Math.floor(random() * 5)).map((at) =>
+    // Who is told nothing yet could not be waited for.
+    cutBy(random, isSaid || at > 0 ? pick(random, ['close', 'end', 'reset']) : 'end'),
+  );
+
+describe('bytes', () => {
   it(`of ${runs} streams, cut anywhere, up to five times each, are those of a stream that was not`, async () => {
-    const fetch = fetchWith({ timeout: { idleMs } });
+    const fetch = fetchWith();
     const events: TransportEvent[] = [];
     fetch.transport.on('*', (event) => void events.push(event));
-    let cuts = 0;
-    let looks = 0;
-    const check = async (seed: number): Promise<void> => {
-      const random = randomFrom(seed);
-      const isSaid = random() < 0.7;
-      const story = {
-        events: eventsOf(random, isSaid),
-        isGzipped: random() < 0.25,
-        cuts: Array.from(
-          { length: 1 + Math.floor(random() * 5) },
-          (_, at): Cut => ({
-            ratio: random(),
-            where: pick(random, ['byte', 'event', 'character']),
-            by: isSaid ? pick(random, ways) : at > 0 ? pick(random, ways.slice(1)) : 'end',
-          }),
-        ),
-        sizeOfPiece: () => 1 + Math.floor(random() ** 3 * 1_000),
-      };
-      cuts += story.cuts.length;
-      const { bytes, error, requests } = await told(fetch, `cut-${seed}`, story);
-      looks += requests.length - 1;
-      expect({ seed, error, text: bytes.toString() }).toEqual({
-        seed,
-        error: undefined,
-        text: wholeOf(story.events).toString(),
-      });
-      expect(bytes.equals(wholeOf(story.events))).toBe(true);
-      const looked = requests.slice(1).filter(({ url }) => !url.startsWith('/v1/responses/resp_%C3%BC%2F1?'));
-      expect({ seed, looked, asked: requests.map(({ method }) => method) }).toEqual({
-        ...{ seed, looked: [] },
-        asked: ['POST', ...requests.slice(1).map(() => 'GET')],
-      });
-    };
-    let next = 0;
-    const some = async (): Promise<void> => {
-      while (next < runs) {
-        next += 1;
-        await check(next);
-      }
-    };
-    await Promise.all(Array.from({ length: 20 }, some));
     // Most of the cuts were really made.
-    expect(looks).toBeGreaterThan(runs);
-    expect(looks).toBeGreaterThan(cuts / 2);
+    expect(await read(fetch, seedsFrom(1, runs), 20, upToFive)).toBeGreaterThan(1.5 * runs);
     const of = (type: string) => events.filter((event) => event.type === type).length;
     expect([of('attempt:start'), of('attempt:end'), of('retry')]).toEqual([runs, runs, 0]);
     expect(of('resume')).toBeGreaterThan(runs / 2);
@@ -163,5 +202,19 @@ describe('bytes', () => {
     expect(fetch.transport.health().every(({ lastError, inFlight }) => lastError === undefined && inFlight === 0)).toBe(
       true,
     );
+  });
+
+  it(`of ${runs / 2} more are what OpenAI's SDK reads: every event once, and no other`, async () => {
+    const looks = await read(fetchWith(), seedsFrom(20_000, runs / 2), 20, upToFive, true);
+    expect(looks).toBeGreaterThan(0.75 * runs);
+  });
+
+  it('of fifty streams that fell silent anywhere are those of a stream that did not', async () => {
+    // What is taken for silence too early is one connection more.
+    const fetch = fetchWith({ timeout: { idleMs: 1_000 } });
+    const looks = await read(fetch, seedsFrom(10_000, 50), 50, (random, isSaid) => [
+      cutBy(random, isSaid ? 'stall' : 'end'),
+    ]);
+    expect(looks).toBeGreaterThan(25);
   });
 });

@@ -76,7 +76,7 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
     try {
       if (this.#broken === undefined) piece = await this.#bytes.read();
     } catch (error) {
-      this.#broken ??= failures.thrown(error);
+      this.#broken = failures.thrown(error);
     }
     if (piece !== undefined && this.#broken === undefined) return this.#pass(piece);
     const error = this.#broken;
@@ -140,16 +140,17 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
     this.#place.takenUp();
     this.#before = cut;
     this.#broken = undefined;
-    // It has as long again to come to something.
-    context.received(goesOn);
     // Before there is anything to see, there is no seam.
     if (isBegun) context.publish({ type: 'resume', mode: 'continue', provider: place.name, code: cut.code });
     return true;
   }
 
   async #lookUntilFound(id: string, after: number): Promise<ByteReader> {
-    const { signal } = this.#attempt.reading;
+    const { context, reading } = this.#attempt;
+    const { signal } = reading;
     for (;;) {
+      // Each look has all the time of a silence.
+      context.received(goesOn);
       const asking = forkSignal(signal);
       this.#asking = asking;
       try {
