@@ -30,7 +30,7 @@ const adapters = await exportsOf('providers');
 const doors = await exportsOf('integrations');
 
 /** Of a door with the core: the fetch reads all wires by itself, the others need an adapter beside them. */
-const doorLimits: Readonly<Record<string, string>> = { fetch: '89 kB' };
+const doorLimits: Readonly<Record<string, string>> = { fetch: '91 kB' };
 
 /** What the core entry exports, but one. */
 const allBut = (left: string): string =>
@@ -39,7 +39,7 @@ const allBut = (left: string): string =>
     .join(', ');
 
 export default [
-  { ...measured, name: 'everything', path: core, limit: '85 kB' },
+  { ...measured, name: 'everything', path: core, limit: '86 kB' },
   { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '66 kB' },
   { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '64 kB' },
   { ...measured, name: 'TransportError', path: core, import: '{ TransportError }', limit: '5 kB' },
