@@ -39,8 +39,8 @@ const allBut = (left: string): string =>
     .join(', ');
 
 export default [
-  { ...measured, name: 'everything', path: core, limit: '86 kB' },
-  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '66 kB' },
+  { ...measured, name: 'everything', path: core, limit: '87 kB' },
+  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '67 kB' },
   { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '64 kB' },
   { ...measured, name: 'TransportError', path: core, import: '{ TransportError }', limit: '5 kB' },
   ...adapters.map(({ path, file, names }) => ({
@@ -48,13 +48,13 @@ export default [
     name: `createTransport, ${file}`,
     path: [core, path],
     import: { [core]: '{ createTransport }', [path]: `{ ${names} }` },
-    limit: '82 kB',
+    limit: '83 kB',
   })),
   ...doors.map(({ path, file, names }) => ({
     ...measured,
     name: `createTransport, ${file} as a door`,
     path: [core, path],
     import: { [core]: '{ createTransport }', [path]: `{ ${names} }` },
-    limit: doorLimits[file] ?? '68 kB',
+    limit: doorLimits[file] ?? '69 kB',
   })),
 ];
