@@ -1,5 +1,5 @@
 import { streamingRefused } from '../core/errors.ts';
-import { onAbort, reasonOf } from '../core/signals.ts';
+import { onAbort } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
 import {
   type MessagesEndpoint,
@@ -18,6 +18,7 @@ import {
   callGoesOn,
   chunksIn,
   isUnstreamed,
+  nextEvents,
   type StreamAttempt,
   streamAttempt,
 } from './stream-attempt.ts';
@@ -97,20 +98,6 @@ async function* streamed(
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.
     if (attempt.complete) bytes.drain(drainMs);
     else bytes.cancel();
-  }
-}
-
-async function nextEvents(
-  reader: SseReader,
-  signal: AbortSignal,
-  failures: Failures,
-): Promise<readonly SseEvent[] | undefined> {
-  try {
-    const batch = await reader.read();
-    if (signal.aborted) throw reasonOf(signal);
-    return batch;
-  } catch (error) {
-    throw signal.aborted ? reasonOf(signal) : failures.thrown(error);
   }
 }
 

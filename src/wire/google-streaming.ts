@@ -1,5 +1,5 @@
 import { streamingRefused } from '../core/errors.ts';
-import { onAbort, reasonOf } from '../core/signals.ts';
+import { onAbort } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
 import { readErrorBody } from './error-body.ts';
 import type { GeminiAnswer } from './google-answer.ts';
@@ -19,6 +19,7 @@ import {
   batchesOf,
   chunksIn,
   isUnstreamed,
+  nextEvents,
   type StreamAttempt,
   streamAttempt,
 } from './stream-attempt.ts';
@@ -78,7 +79,7 @@ async function* streamed({ bytes }: OpenGemini, attempt: GeminiAttempt, reading:
   };
   try {
     for (;;) {
-      const events = await nextEvents(reader, attempt, () => saysOnce && answer.finished);
+      const events = await nextEvents(reader, fork.signal, attempt.failures, saysOnce && answer.finished);
       if (events === undefined) break;
       const { chunks, broken } = chunksIn(events, chunksOf);
       // Every event has counted anew.
@@ -102,24 +103,6 @@ async function* streamed({ bytes }: OpenGemini, attempt: GeminiAttempt, reading:
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.
     if (reading.complete) bytes.drain(drainMs);
     else bytes.cancel();
-  }
-}
-
-async function nextEvents(
-  reader: SseReader,
-  { fork, failures }: GeminiAttempt,
-  isWhole: () => boolean,
-): Promise<readonly SseEvent[] | undefined> {
-  const { signal } = fork;
-  try {
-    const batch = await reader.read();
-    if (signal.aborted) throw reasonOf(signal);
-    return batch;
-  } catch (error) {
-    if (signal.aborted) throw reasonOf(signal);
-    // Only the good-bye was lost.
-    if (isWhole()) return undefined;
-    throw failures.thrown(error);
   }
 }
 

@@ -1,6 +1,5 @@
 import { streamingRefused } from '../core/errors.ts';
-import { onAbort, reasonOf } from '../core/signals.ts';
-import { soon } from '../core/time.ts';
+import { onAbort } from '../core/signals.ts';
 import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import { type ChatEndpoint, chatFailures, type OpenChat, openChat, readWhole } from './openai-chat-call.ts';
@@ -14,6 +13,7 @@ import {
   callGoesOn,
   chunksIn,
   isUnstreamed,
+  nextEvents,
   type StreamAttempt,
   streamAttempt,
 } from './stream-attempt.ts';
@@ -70,7 +70,7 @@ async function* streamed(
   };
   try {
     while (!done) {
-      const events = await nextEvents(reader, answer, signal, failures);
+      const events = await nextEvents(reader, signal, failures, answer.finished, drainMs);
       if (events === undefined) break;
       const { pieces } = answer;
       const { chunks, broken } = chunksIn(events, chunksOf);
@@ -88,19 +88,6 @@ async function* streamed(
     // A stream that is over is read out in the background: cancelling it would close a connection that is still good.
     if (attempt.complete) bytes.drain(drainMs);
     else bytes.cancel();
-  }
-}
-
-async function nextEvents(reader: SseReader, answer: ChatStream, signal: AbortSignal, failures: Failures) {
-  try {
-    const batch = await (answer.finished ? soon(reader.read(), drainMs) : reader.read());
-    if (signal.aborted) throw reasonOf(signal);
-    return batch;
-  } catch (error) {
-    if (signal.aborted) throw reasonOf(signal);
-    // Only the good-bye was lost.
-    if (answer.finished) return undefined;
-    throw failures.thrown(error);
   }
 }
 

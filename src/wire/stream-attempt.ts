@@ -1,9 +1,12 @@
 import { TransportError } from '../core/errors.ts';
 import { type Fork, forkSignal, onAbort, reasonOf } from '../core/signals.ts';
+import { soon } from '../core/time.ts';
 import type { Chunk, ProviderAnswer, ReceivedFacts } from '../core/types.ts';
 import type { ByteReader } from './bytes.ts';
 import type { Failures } from './failures.ts';
 import { chunksOf } from './openai-chat-answer.ts';
+import type { SseEvent } from './sse.ts';
+import type { SseReader } from './sse-reader.ts';
 
 /** One try at a stream, as the reading of it sees it. */
 export interface StreamAttempt {
@@ -99,6 +102,29 @@ class AttemptStream implements AsyncIterableIterator<Chunk> {
 export const goesOn: ReceivedFacts = Object.freeze({ progress: true });
 /** What it is told when a piece of a tool call has come. */
 export const callGoesOn: ReceivedFacts = Object.freeze({ progress: true, toolCall: true });
+
+/**
+ * The events that come next, as many as came together; `undefined` at the end of the stream.
+ * @param isWhole the answer is whole: of its good-bye, which may be lost, nothing is waited for any longer than `patienceMs`
+ * @throws TransportError what broke the connection, or why `signal` was aborted
+ */
+export async function nextEvents(
+  reader: SseReader,
+  signal: AbortSignal,
+  failures: Failures,
+  isWhole = false,
+  patienceMs?: number,
+): Promise<readonly SseEvent[] | undefined> {
+  try {
+    const batch = await (isWhole && patienceMs !== undefined ? soon(reader.read(), patienceMs) : reader.read());
+    if (signal.aborted) throw reasonOf(signal);
+    return batch;
+  } catch (error) {
+    if (signal.aborted) throw reasonOf(signal);
+    if (isWhole) return undefined;
+    throw failures.thrown(error);
+  }
+}
 
 /** A whole answer as a stream. */
 export async function* batchesOf(answer: ProviderAnswer): Batches {
