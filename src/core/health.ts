@@ -38,7 +38,7 @@ export class Health {
   wait(ms: number, signal: AbortSignal, ready: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(reasonOf(signal));
-      const timer = setTimeout(finish, Math.min(ms, longestTimerMs));
+      const timer = setTimeout(finish, Math.min(Math.max(0, ms), longestTimerMs));
       const stopListening = this.onChange(() => {
         if (ready()) finish();
       });

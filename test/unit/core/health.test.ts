@@ -278,6 +278,15 @@ describe('the health of all', () => {
     expect(listeners()).toBe(0);
   });
 
+  it('is over at once when its time is, and asks for no negative timer, of which Node warns', async () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    const waiting = new Health().wait(-5, new AbortController().signal, () => false);
+    await vi.advanceTimersByTimeAsync(0);
+    await waiting;
+    expect(timers.mock.calls.map(([, ms]) => ms)).toEqual([0]);
+    timers.mockRestore();
+  });
+
   it('wakes who waits when a change makes them ready', async () => {
     const { all, listeners } = counted();
     let ready = false;
