@@ -45,7 +45,7 @@ export async function streamAnswer(exchange: Exchange, steps: Iterable<Step>): P
       case 'piece': {
         const text = answer.piece(step.piece);
         const counts = step.piece.type !== 'toolCall' && answer.behind !== true;
-        if (counts) recording.made();
+        if (counts && answer.isMade !== true) recording.made();
         await write(text);
         if (counts) recording.sent();
         break;

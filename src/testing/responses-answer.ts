@@ -22,7 +22,7 @@ type Kind = 'reasoning' | 'text' | 'refusal' | 'tool';
 
 /**
  * One answer, written as events from `response.created` to its terminal event, or gathered into one `response`. With `after` it is taken
- * up behind the event of that number: those up to it are made, and not written.
+ * up behind the event of that number: those up to it are made, and not written. `making`: what all who write this answer have made of it.
  */
 export class ResponsesAnswer implements AnswerWriter {
   readonly #facts: AnswerFacts;
@@ -36,10 +36,13 @@ export class ResponsesAnswer implements AnswerWriter {
   /** The text of the item that is open. */
   #said = '';
   behind = false;
+  isMade = false;
+  readonly #making: { pieces: number };
 
-  constructor(facts: AnswerFacts, after = -1) {
+  constructor(facts: AnswerFacts, after = -1, making = { pieces: 0 }) {
     this.#facts = facts;
     this.#after = after;
+    this.#making = making;
   }
 
   /** The Response's id. */
@@ -65,7 +68,8 @@ export class ResponsesAnswer implements AnswerWriter {
   }
 
   piece(piece: Piece): string {
-    this.#pieces.push(piece);
+    this.isMade = this.#pieces.push(piece) <= this.#making.pieces;
+    this.#making.pieces = Math.max(this.#making.pieces, this.#pieces.length);
     const text = this.#write(piece);
     this.behind = text === '';
     return text;

@@ -16,6 +16,8 @@ interface Stored {
   /** What the model itself does wrong, whoever asks. */
   readonly flaw: Fault | undefined;
   readonly pace: () => Pace;
+  /** What has been made of it, and billed to the one who saw it first. */
+  readonly making: { pieces: number };
   cancelled: boolean;
 }
 
@@ -47,7 +49,8 @@ export class BackgroundResponses {
 
   /** Begins an answer, and hands out its first part to the one who asked for it. */
   begin(exchange: Exchange, facts: AnswerFacts, { answer, fault, pace }: Turn, stream: boolean): Promise<void> | void {
-    const stored: Stored = { facts, answer, flaw: isFlaw(fault) ? fault : undefined, pace, cancelled: false };
+    const flaw = isFlaw(fault) ? fault : undefined;
+    const stored: Stored = { facts, answer, flaw, pace, making: { pieces: 0 }, cancelled: false };
     this.#stored.set(new ResponsesAnswer(facts).id, stored);
     return this.#hand(exchange, stored, fault, { stream }, 'queued');
   }
@@ -71,7 +74,7 @@ export class BackgroundResponses {
     { stream, starting_after }: Fields,
     unread?: 'queued',
   ): Promise<void> | void {
-    const { facts, answer, flaw } = stored;
+    const { facts, answer, flaw, making } = stored;
     if (stream !== true) {
       if (fault !== undefined && !isFlaw(fault)) return wholeAnswer(exchange, stepsOf(answer, fault, atOnce));
       exchange.recording.accept();
@@ -82,7 +85,7 @@ export class BackgroundResponses {
       );
     }
     const after = numberOf(starting_after) ?? -1;
-    const writer = new ResponsesAnswer(facts, after);
+    const writer = new ResponsesAnswer(facts, after, making);
     const behind = ResponsesAnswer.tokensBefore(facts, piecesOf(answer), after);
     const steps = untilCancelled(stored, stepsOf(answer, flaw ?? shifted(fault, behind), paceOf(stored)));
     return streamAnswer({ ...exchange, answer: writer }, steps);

@@ -49,6 +49,8 @@ export interface AnswerFacts {
 export interface AnswerWriter {
   /** True when the last piece had been sent before, to a client that takes the answer up again further on. */
   readonly behind?: boolean;
+  /** True when the last piece had been made before, for another connection: it is not billed again. */
+  readonly isMade?: boolean;
   /** The preamble, before any content. */
   opening(): string;
   /** An event of content with no content in it. */

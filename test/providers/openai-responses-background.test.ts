@@ -256,6 +256,20 @@ describe('an answer in one piece in the background', () => {
   });
 });
 
+test('an answer whose rest is handed out twice is billed once', async () => {
+  const client = new OpenAI({ baseURL: server.baseURL, apiKey: 'sk-test', logLevel: 'off' });
+  let id = '';
+  const asked = { model: 'gpt-test', input: hello.prompt as string, background: true, stream: true } as const;
+  for await (const event of await client.responses.create(asked)) if ('response' in event) id = event.response.id;
+  for (const after of [-1, 20]) {
+    let text = '';
+    for await (const event of await client.responses.retrieve(id, { stream: true, starting_after: after }))
+      if (event.type === 'response.output_text.delta') text += event.delta;
+    expect([text.length > 0, said.endsWith(text)]).toEqual([true, true]);
+  }
+  expect([server.requests.length, server.billed]).toEqual([3, { inputTokens: 6, outputTokens: 60 }]);
+});
+
 test('background in providerOptions goes before the option', async () => {
   faults = [{ kind: 'cut', afterTokens: 5, by: 'end' }];
   const providerOptions = { 'openai-responses': { background: true } };
