@@ -157,8 +157,13 @@ class AttemptClock implements Watcher {
 
   #expired(): void {
     const late = this.#late();
-    if (this.#missing === 'reader' || this.#onSilence?.(late) !== true) this.#fork.abort(late);
+    if (this.#isFinal() || this.#onSilence?.(late) !== true) this.#fork.abort(late);
     else this.#armIdle(undefined);
+  }
+
+  /** No way on is looked for while somebody else could begin, with the time that is left for that. */
+  #isFinal(): boolean {
+    return this.#missing === 'reader' || this.#shares || (!this.#begun && failsOver(this.#context));
   }
 
   #late(): TransportError {

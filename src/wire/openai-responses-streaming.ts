@@ -1,6 +1,7 @@
+import { receiver } from '../core/context.ts';
 import { streamingRefused, TransportError } from '../core/errors.ts';
 import { onAbort, reasonOf } from '../core/signals.ts';
-import type { Chunk, CompletionRequest, Context } from '../core/types.ts';
+import type { Chunk, CompletionRequest, Context, ErrorCode } from '../core/types.ts';
 import type { Failures } from './failures.ts';
 import {
   cancelResponse,
@@ -9,8 +10,9 @@ import {
   type ResponsesCall,
   type ResponsesEndpoint,
   responsesFailures,
+  retrieveResponse,
 } from './openai-responses-call.ts';
-import { Patience, retrieveAgain } from './openai-responses-resume.ts';
+import { Looks } from './openai-responses-resume.ts';
 import { ResponsesStream } from './openai-responses-stream.ts';
 import { readWholeResponse } from './openai-responses-whole.ts';
 import type { SseEvent } from './sse.ts';
@@ -31,8 +33,8 @@ const drainMs = 1_000;
 
 /**
  * Asks for a stream. Nothing is sent before the first `next()`; `return()` closes the socket at once, also while a chunk is awaited.
- * The stream of an answer that is made in the background is taken up again where it was cut; an answer that nobody will read is
- * cancelled.
+ * The stream of an answer that is made in the background is taken up again where it was cut, or fell silent; an answer that nobody
+ * will read is cancelled.
  */
 export function streamResponse(
   endpoint: ResponsesEndpoint,
@@ -64,12 +66,21 @@ async function open(
 async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: StreamAttempt): Batches {
   const { endpoint, request, context, failures, signal } = call;
   const answer = new ResponsesStream(endpoint.model, failures, request.stopSequences);
-  const patience = new Patience();
+  const looks = new Looks(signal);
   let { bytes } = first;
   let reader = new SseReader(bytes);
   const stop = onAbort(signal, () => {
     if (!attempt.complete) bytes.cancel();
   });
+  const silence: { error?: TransportError | undefined } = {};
+  const onSilence = (late: TransportError): boolean => {
+    if (answer.id === undefined || answer.finished) return false;
+    if (looks.giveUp(late)) return true;
+    silence.error = late;
+    bytes.cancel();
+    return true;
+  };
+  if (first.background) context.get(receiver)?.({ onSilence });
   const chunksOf = ({ event, data }: SseEvent): Iterable<Chunk> =>
     !answer.finished && isMeant(event, data) ? answer.push(data, event) : [];
   try {
@@ -77,24 +88,24 @@ async function* streamed(first: OpenResponse, call: ResponsesCall, attempt: Stre
     while (!answer.finished) {
       const { pieces, calls, sequence } = answer;
       const { chunks, broken, ended } = await nextChunks(reader, chunksOf, call);
-      if (answer.sequence > sequence) patience.restore();
+      if (answer.sequence > sequence) looks.restore();
       if (chunks.length > 0) yield chunks;
       if (answer.calls > calls) context.received(callGoesOn);
       else if (chunks.length === 0 && answer.pieces > pieces) context.received(goesOn);
       if (answer.finished || (!ended && broken === undefined)) continue;
-      const error = broken?.error ?? answer.flaw ?? endedEarly(answer, failures);
+      const error = broken?.error ?? silence.error ?? answer.flaw ?? endedEarly(answer, failures);
       if (!first.background || answer.id === undefined || !isCut(error, answer)) throw error;
       bytes.cancel();
-      bytes = (await takenUp(call, answer.id, answer.sequence, patience, error)).bytes;
+      bytes = (await takenUp(call, answer.id, answer, looks, error)).bytes;
+      silence.error = undefined;
       // While it was asked for, the reader may have left.
       if (signal.aborted) throw reasonOf(signal);
       answer.takenUp();
       reader = new SseReader(bytes);
-      const { text: said, reasoning, toolCalls } = answer.partial;
       // Before there is anything to see, there is no seam.
-      if (said === '' && reasoning === undefined && toolCalls.length === 0) continue;
+      if (!isSeen(answer)) continue;
       context.publish({ type: 'resume', mode: 'continue', provider: endpoint.name, code: error.code });
-      yield [{ type: 'resume', provider: endpoint.name, offset: said.length }];
+      yield [{ type: 'resume', provider: endpoint.name, offset: answer.partial.text.length }];
     }
     // Also a refusal is billed.
     context.received({ usage: answer.usage, usageIsWhole: answer.finished });
@@ -140,23 +151,32 @@ async function nextChunks(
   return events === undefined ? { chunks: [], ended: true } : chunksIn(events, read);
 }
 
-/** True when only the connection is to blame: lost, closed too early, or garbled. What the provider says itself is final. */
+/** True when only the connection is to blame: lost, closed too early, garbled, or silent. What the provider says itself is final. */
 function isCut(error: unknown, { failed }: ResponsesStream): error is TransportError {
-  if (failed || !TransportError.is(error)) return false;
-  return error.code === 'connection' || error.code === 'truncated' || error.code === 'bad_response';
+  return !failed && TransportError.is(error) && cuts.has(error.code);
 }
 
-/** The rest of a stream that was cut. @throws the error that cut it, when there is no way back to it */
+const cuts: ReadonlySet<ErrorCode> = new Set(['connection', 'truncated', 'bad_response', 'timeout']);
+
+function isSeen({ partial: { text, reasoning, toolCalls } }: ResponsesStream): boolean {
+  return text !== '' || reasoning !== undefined || toolCalls.length > 0;
+}
+
+/** The rest of a stream that was cut, or is silent. @throws the error that ended it, when there is no way back to it */
 async function takenUp(
   call: ResponsesCall,
   id: string,
-  sequence: number,
-  patience: Patience,
+  answer: ResponsesStream,
+  looks: Looks,
   cut: TransportError,
 ): Promise<OpenResponse> {
+  const look = (signal: AbortSignal): Promise<OpenResponse> => {
+    // Each look has all the time of a silence. Before the answer has begun that would be told as its beginning.
+    if (isSeen(answer) || answer.pieces > 0) call.context.received(goesOn);
+    return retrieveResponse({ ...call, signal }, id, answer.sequence);
+  };
   try {
-    await patience.spend(cut, call.signal);
-    return await retrieveAgain(call, id, patience, sequence);
+    return await looks.find(look, cut);
   } catch {
     throw call.signal.aborted ? reasonOf(call.signal) : cut;
   }

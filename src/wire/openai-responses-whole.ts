@@ -1,4 +1,3 @@
-import type { TransportError } from '../core/errors.ts';
 import { sleep } from '../core/time.ts';
 import type { CompletionRequest, Context, ProviderAnswer } from '../core/types.ts';
 import { readAnswer } from './answer-text.ts';
@@ -11,8 +10,9 @@ import {
   type ResponsesCall,
   type ResponsesEndpoint,
   responsesFailures,
+  retrieveResponse,
 } from './openai-responses-call.ts';
-import { Patience, retrieveAgain } from './openai-responses-resume.ts';
+import { Looks } from './openai-responses-resume.ts';
 
 /** Asks for a whole answer. One that is made in the background is asked for until it is there. */
 export async function completeResponse(
@@ -44,18 +44,16 @@ const longestLookMs = 5_000;
 
 async function settled(first: Fields, id: string, call: ResponsesCall): Promise<Fields> {
   const { signal } = call;
-  const patience = new Patience();
+  const looks = new Looks(signal);
   let body = first;
   try {
     for (let waitMs = firstLookMs; !isSettled(body); waitMs = Math.min(2 * waitMs, longestLookMs)) {
       await sleep(waitMs, signal);
-      const { bytes } = await retrieveAgain(call, id, patience);
-      try {
-        body = await readAnswer(bytes, call.signal, call.failures);
-        patience.restore();
-      } catch (error) {
-        await patience.spend(error as TransportError, signal);
-      }
+      body = await looks.find(async (own) => {
+        const { bytes } = await retrieveResponse({ ...call, signal: own }, id);
+        return readAnswer(bytes, own, call.failures);
+      });
+      looks.restore();
     }
     return body;
   } catch (error) {

@@ -16,6 +16,7 @@ import {
   created,
   ended,
   eventText,
+  good,
   message,
   numbered,
   responsesOf,
@@ -131,6 +132,19 @@ describe('a stream in the background that was cut', () => {
       '/v1/responses',
       '/v1/responses/resp_1?stream=true&starting_after=1',
     ]);
+    await own.close();
+  });
+
+  test.each([
+    ['before its first content', 1],
+    ['behind it', 2],
+  ])('%s, is asked for: that is told as its going on only where it had begun', async (_, sent) => {
+    const events = numbered(good);
+    const own = await answering((response, got) =>
+      sse(got.url.includes('?') ? [events.slice(sent).join('')] : [events.slice(0, sent).join('')])(response, got),
+    );
+    const { text, facts } = await read(responsesOf(own, { background: true }));
+    expect([text, facts.filter(({ progress }) => progress).length]).toEqual(['Hello', sent - 1]);
     await own.close();
   });
 

@@ -1,8 +1,7 @@
 import { receiver } from '../../core/context.ts';
 import { TransportError } from '../../core/errors.ts';
-import { type Fork, forkSignal } from '../../core/signals.ts';
 import type { ByteReader } from '../../wire/bytes.ts';
-import { Patience } from '../../wire/openai-responses-resume.ts';
+import { Looks } from '../../wire/openai-responses-resume.ts';
 import { SseParser } from '../../wire/sse.ts';
 import { goesOn } from '../../wire/stream-attempt.ts';
 import type { Attempt } from './fetch-provider.ts';
@@ -27,7 +26,7 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
   readonly #attempt: Attempt;
   readonly #look: Look;
   readonly #place = new ResponsePlace();
-  readonly #patience = new Patience();
+  readonly #looks: Looks;
   /** One for all: it is given whole events. */
   readonly #parser = new SseParser();
   #bytes: ByteReader;
@@ -36,16 +35,13 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
   #broken: TransportError | undefined;
   /** What broke the connection before this one. */
   #before: TransportError | undefined;
-  /** A way back is looked for. */
-  #isAway = false;
-  /** What is asked for. */
-  #asking: Fork | undefined;
   #end: { readonly error?: unknown } | undefined;
 
   constructor(bytes: ByteReader, attempt: Attempt, look: Look) {
     this.#bytes = bytes;
     this.#attempt = attempt;
     this.#look = look;
+    this.#looks = new Looks(attempt.reading.signal);
     attempt.context.get(receiver)?.({ onSilence: (error) => this.#isSilent(error) });
   }
 
@@ -64,7 +60,7 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
 
   return(): Promise<Next> {
     this.#end ??= {};
-    this.#asking?.abort(new TransportError('cancelled', 'The reader left the stream'));
+    this.#looks.giveUp(new TransportError('cancelled', 'The reader left the stream'));
     this.#bytes.cancel();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -99,7 +95,7 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
         break;
       }
     }
-    if (place.after > after) this.#patience.restore();
+    if (place.after > after) this.#looks.restore();
     if (this.#events.size > mostHeld) place.isFinal = true;
     // What will not be asked for again need not be whole.
     if (place.isFinal) passed.push(this.#events.rest());
@@ -123,16 +119,17 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
   async #takesUp(cut: TransportError): Promise<boolean> {
     const { id, after, isBegun } = this.#place;
     if (id === undefined || this.#end !== undefined) return false;
-    const { context, place, reading } = this.#attempt;
-    this.#isAway = true;
+    const { context, place } = this.#attempt;
     this.#bytes.cancel();
+    const look = (signal: AbortSignal): Promise<ByteReader> => {
+      // Each look has all the time of a silence. Before the answer has begun that would be told as its beginning.
+      if (isBegun) context.received(goesOn);
+      return this.#look(id, after, signal);
+    };
     try {
-      await this.#patience.spend(cut, reading.signal);
-      this.#bytes = await this.#lookUntilFound(id, after);
+      this.#bytes = await this.#looks.find(look, cut);
     } catch {
       return false;
-    } finally {
-      this.#isAway = false;
     }
     // While it was asked for, the reader may have left.
     if (this.#end !== undefined) this.#bytes.cancel();
@@ -145,33 +142,12 @@ export class BackgroundBody implements AsyncIterableIterator<Uint8Array> {
     return true;
   }
 
-  async #lookUntilFound(id: string, after: number): Promise<ByteReader> {
-    const { context, reading } = this.#attempt;
-    const { signal } = reading;
-    for (;;) {
-      // Each look has all the time of a silence.
-      context.received(goesOn);
-      const asking = forkSignal(signal);
-      this.#asking = asking;
-      try {
-        return await this.#look(id, after, asking.signal);
-      } catch (error) {
-        this.#asking = undefined;
-        await this.#patience.spend(error as TransportError, signal);
-      } finally {
-        asking.release();
-      }
-    }
-  }
-
   /** Nothing has come for too long. True when something is done about it. */
   #isSilent(error: TransportError): boolean {
     if (this.#place.id === undefined || this.#end !== undefined) return false;
-    if (this.#isAway) this.#asking?.abort(error);
-    else {
-      this.#broken = error;
-      this.#bytes.cancel();
-    }
+    if (this.#looks.giveUp(error)) return true;
+    this.#broken = error;
+    this.#bytes.cancel();
     return true;
   }
 }

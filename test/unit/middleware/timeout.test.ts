@@ -146,6 +146,38 @@ describe('timeout', () => {
       expect(told).toEqual(expected);
     });
 
+    /** Silent for ever, from the beginning or after some text. */
+    const silent = (text: string) =>
+      scripted(async function* (_request, context): AsyncGenerator<Chunk> {
+        told.length = 0;
+        context.get(receiver)?.({ onSilence: ({ message }) => told.push(message) < 3 });
+        if (text !== '') yield { type: 'text', text };
+        await pause(60_000, context.signal);
+      });
+
+    it.each([
+      ['of a beginning where nobody else could make one', '', true, {}, [], 3],
+      ['not of one where somebody else could', '', true, {}, ['b'], 0],
+      [
+        'not of a call whose time is short, of which nobody has seen anything',
+        'One',
+        false,
+        { timeoutMs: 9_000 },
+        ['b'],
+        0,
+      ],
+      ['of one that has time', 'One', false, {}, ['b'], 3],
+    ])('%s', async (_, text, stream, call, others, times) => {
+      const providers = [silent(text), ...others.map((name) => simulated({ name }))] as [Provider, ...Provider[]];
+      const llm = transport({
+        providers,
+        retry: others.length > 0 ? {} : false,
+        timeout: { firstContentMs: 2_000, idleMs: 1_000 },
+      });
+      const result = await settled(llm.complete({ ...hello, stream } as never, call));
+      expect([told.length, result]).toMatchObject([times, { ok: others.length > 0 }]);
+    });
+
     it('but not of a reader who is away', async () => {
       const full = knowing([true, true, true], 'x'.repeat(64 * 1024));
       const llm = transport({ providers: [full], timeout: { abandonedMs: 1_000 } });
