@@ -13,6 +13,8 @@ export class Replays {
   readonly #timeoutMs: number;
   /** What is being written, which the store does not know yet. */
   readonly #writing = new Map<string, string>();
+  /** What is being forgotten, because it could not be read. */
+  readonly #forgetting = new Map<string, Promise<unknown>>();
   readonly #busy = new Set<Promise<unknown>>();
 
   constructor(store: TransactionStore, replayMs: number, timeoutMs: number) {
@@ -34,7 +36,7 @@ export class Replays {
     const record = readRecord(key, kept);
     if (record === undefined) {
       context.publish({ type: 'transaction:store', operation: 'get', problem: 'unreadable' });
-      this.#do(() => this.#asked('set', context, () => this.#store.delete(key)));
+      this.#do(() => this.#forget(key, context));
       return undefined;
     }
     if (record.digest !== digest.text) throw otherRequest();
@@ -48,7 +50,10 @@ export class Replays {
     const json = recorded(key, digest.text, completion);
     if (json === undefined) return;
     this.#writing.set(key, json);
+    const forgetting = this.#forgetting.get(key);
     this.#do(async () => {
+      // Else a slow store would forget this instead.
+      if (forgetting !== undefined) await forgetting;
       await this.#asked('set', context, () => this.#store.set(key, json, this.#replayMs));
       if (this.#writing.get(key) === json) this.#writing.delete(key);
     });
@@ -57,6 +62,13 @@ export class Replays {
   /** Waits for what is being written, as long as a call would. */
   async written(): Promise<void> {
     await Promise.all(this.#busy);
+  }
+
+  async #forget(key: string, context: Context): Promise<void> {
+    const forgotten = this.#asked('set', context, () => this.#store.delete(key));
+    this.#forgetting.set(key, forgotten);
+    await forgotten;
+    if (this.#forgetting.get(key) === forgotten) this.#forgetting.delete(key);
   }
 
   #do(work: () => Promise<unknown>): void {

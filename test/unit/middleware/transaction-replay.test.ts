@@ -289,6 +289,32 @@ describe('a store of answers', () => {
     expect((await settled(llm.close())).ms).toBe(1_000);
   });
 
+  it.each([
+    ['slower than that', 500],
+    ['not done in time', 5_000],
+  ])('keeps a new answer for good whose forgetting of what could not be read before was %s', async (_, deleteMs) => {
+    const { store, values } = aStore({
+      delete: async (key) => {
+        await new Promise((resolve) => setTimeout(resolve, Math.min(deleteMs, 900)));
+        if (deleteMs > 1_000) await new Promise(() => {});
+        values.delete(key);
+      },
+    });
+    const a = simulated();
+    const llm = transport({ providers: [a], transaction: { store } });
+    await kept(llm.complete(hello, id));
+    const [key = ''] = [...values.keys()];
+    values.set(key, 'garbage{');
+    await kept(llm.complete(hello, id));
+    // It is to be had meanwhile.
+    expect((await settled(llm.complete(hello, id))).ms).toBe(0);
+    await finish(llm);
+    expect(values.get(key)).toContain('"version":1');
+    const after = transport({ providers: [a], transaction: { store } });
+    expect((await kept(after.complete(hello, id))).attempts).toEqual([]);
+    expect(a.requests).toHaveLength(2);
+  });
+
   it('is not asked for calls without an id', async () => {
     const { store } = aStore({ get: throws, set: throws });
     const llm = transport({ providers: [simulated()], transaction: { store } });
