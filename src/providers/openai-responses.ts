@@ -29,8 +29,8 @@ export interface OpenAIResponsesOptions {
    */
   readonly streaming?: boolean;
   /**
-   * Has answers made in the background: a stream that is cut is taken up again where it was, without a word being made twice. The
-   * server stores such answers, and cancels them when the caller leaves. `background` in `providerOptions` goes before it.
+   * Has answers made in the background: a stream that is cut, or falls silent, is taken up again where it was, without a word being
+   * made twice. The server stores such answers, and cancels them when the caller leaves. `background` in `providerOptions` goes before it.
    * @default false
    */
   readonly background?: boolean;

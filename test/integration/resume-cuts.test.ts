@@ -50,11 +50,17 @@ class Tally {
 }
 
 /** One call, read to its end, and held against what its answer is. */
-async function read(provider: Provider, prompt: string, resume: ResumeOptions, tally: Tally): Promise<void> {
+async function read(
+  provider: Provider,
+  prompt: string,
+  resume: ResumeOptions,
+  tally: Tally,
+  { idleMs } = timeout,
+): Promise<void> {
   await using llm = createTransport({
     providers: [provider],
     resume,
-    ...{ circuitBreaker: false, rateLimit: false, timeout },
+    ...{ circuitBreaker: false, rateLimit: false, timeout: { ...timeout, idleMs } },
   });
   const chunks: Chunk[] = [];
   let completion: Completion | undefined;
@@ -191,7 +197,8 @@ describe.concurrent.each([...formats, 'background'] as const)('%s: streams cut o
         return byServer && asked === 1 ? undefined : cuts.shift();
       };
       const provider = providersOf[format](server, 'a', cuttingFetch(next, longest[format]));
-      await read(provider, prompt, resume, tally);
+      // Where silence is a break there are five looks: a slow machine is not to use them up.
+      await read(provider, prompt, resume, tally, format === 'background' ? { ...timeout, idleMs: 1_000 } : timeout);
     });
     console.log(`${format}, over sockets, mode ${mode}: ${overSockets} cuts: ${tally}`);
     expect(tally.whole + tally.error).toBe(overSockets);
