@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { contextKey } from '../../../src/core/context.ts';
 import { TransportError } from '../../../src/core/errors.ts';
+import type { TransportEvent } from '../../../src/core/events.ts';
 import type { Completion, CompletionStream, Middleware, Transport } from '../../../src/core/types.ts';
 import { budget } from '../../../src/middleware/budget.ts';
 import { callable } from '../../../src/providers/callable.ts';
 import { simulated } from '../../../src/testing/index.ts';
+import { createTransport } from '../../../src/transport.ts';
 import { wrap } from '../../../src/wrap.ts';
 import {
   advance,
@@ -78,6 +80,40 @@ describe('calls with one id', () => {
     const [join] = llm.events.filter(({ type }) => type === 'call:join');
     expect(join).toMatchObject({ stream: true, metadata: { who: 2 }, transactionId: 'order-1' });
     expect(llm.events.at(-1)).toMatchObject({ type: 'call:end', outcome: 'ok', attempts: [{ outcome: 'ok' }] });
+  });
+
+  it.each([
+    ['whole', hello],
+    ['streamed', streamed],
+  ])('are two when one begins in the moment in which the last one leaves: %s', async (_, request) => {
+    const a = simulated(slow);
+    // Not the one whose events are checked: here the next begins before the end of what was left is told.
+    await using llm = createTransport({ providers: [a] });
+    const events: TransportEvent[] = [];
+    llm.on('*', (event) => void events.push(event));
+    const controller = new AbortController();
+    const run = (signal?: AbortSignal): Promise<Completion> =>
+      llm
+        .complete<unknown>(request, { ...id, signal })
+        .then((given) => ('completion' in given ? given.completion : given));
+    const left = [watch(run(controller.signal)), watch(run(controller.signal))];
+    await advance(600);
+    controller.abort();
+    const again = watch(run());
+    await advance(5_000);
+    expect(left.map(({ result }) => [result?.code, result?.ms])).toEqual(Array(2).fill(['cancelled', 600]));
+    expect(again.result).toMatchObject({ ok: true, value: { attempts: [{ number: 1, outcome: 'ok' }] } });
+    expect(a.requests).toHaveLength(2);
+    expect(types(events, 'call:start', 'call:join')).toEqual(['call:start', 'call:join', 'call:start']);
+    const ends = events.flatMap((event) => (event.type === 'call:end' ? [event] : []));
+    expect(ends).toMatchObject([
+      { outcome: 'cancelled', attempts: [{ outcome: 'cancelled' }] },
+      { outcome: 'ok', attempts: [{ outcome: 'ok' }] },
+    ]);
+    // Of what was left nothing but its end comes after the start of the next.
+    expect(types(events.slice(events.findLastIndex(({ type }) => type === 'call:start')), 'attempt:end')).toHaveLength(
+      1,
+    );
   });
 
   it('have the ledger once, and are billed once', async () => {
