@@ -44,7 +44,7 @@ export function wrap<I, T>(
   const functions = calls.map(
     (one) => new WrappedFunction(one as NamedCall<unknown, unknown>, describe as never, classify),
   );
-  const transport = new Pipeline({ ...layers, providers: functions as never });
+  const transport = new Pipeline({ ...layers, providers: functions });
 
   const wrapped = async (input: I, callOptions: CallOptions = {}): Promise<unknown> => {
     checkCallOptions(callOptions);

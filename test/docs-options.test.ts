@@ -44,7 +44,7 @@ const values: Readonly<Record<string, () => readonly unknown[]>> = {
   'SchemaOption<T>': () => [{ jsonSchema: {} }, { '~standard': {} }],
   'WrappedCall<I, T>': () => [async () => 1],
   'Message[]': () => [[{ role: 'user', content: 'Hello' }]],
-  '[Provider, ...Provider[]]': () => [[simulated()]],
+  'Provider[]': () => [[simulated()]],
 };
 
 /** Values of a field's type: every alternative of a union, the smallest of an object. */

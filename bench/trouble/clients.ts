@@ -1,6 +1,6 @@
 /** Three ways to make the same calls with the same SDKs. */
 
-import { createTransport, lowestLatency, type Provider } from '../../src/index.ts';
+import { createTransport, lowestLatency } from '../../src/index.ts';
 import { pause } from '../../src/testing/pause.ts';
 import type { Call } from './load.ts';
 import { type Ask, type Place, providerAt, sdkAt } from './sdks.ts';
@@ -79,7 +79,7 @@ function isWorthRetrying(error: unknown): boolean {
 /** With its defaults, around the same SDKs; who waits for an answer is interactive, the rest is not. */
 function transport(places: Place[], { route }: Trouble): Client {
   const llm = createTransport({
-    providers: places.map((place, index) => providerAt(place, `server-${index + 1}`)) as [Provider, ...Provider[]],
+    providers: places.map((place, index) => providerAt(place, `server-${index + 1}`)),
     ...(route === 'lowestLatency' && { route: lowestLatency() }),
   });
   return {

@@ -448,7 +448,7 @@ export interface Strategy {
 
 export interface TransportOptions {
   /** At least one, each with a name of its own. `priority()` prefers them in this order. */
-  readonly providers: readonly [Provider, ...Provider[]];
+  readonly providers: readonly Provider[];
   /** Chooses among the providers that can be asked. @default priority() */
   readonly route?: Strategy;
   /** Asks again, here or elsewhere. `false`: one attempt a call, no fail-over. */

@@ -127,7 +127,7 @@ describe(`the ledger, over ${calls} random calls with hedging, resume and cancel
       servers[wire.name] = server;
       providers.push(wire.providerAt(server, wire.name, { domain: wire.name }));
     }
-    const llm = bench.transport({ providers: providers as never, hedge: { afterMs: 50 }, rateLimit: false });
+    const llm = bench.transport({ providers, hedge: { afterMs: 50 }, rateLimit: false });
     const ends = new Map<string, number>();
     const lines: Attempt[] = [];
     llm.on('attempt:end', ({ ledger }) => lines.push(ledger));

@@ -165,7 +165,7 @@ describe('an attempt that sends more than once', () => {
       [[there, away], true],
       [[away], false],
     ] as const) {
-      const inner = createTransport({ providers: providers as never, retry: { retries: 0 } });
+      const inner = createTransport({ providers, retry: { retries: 0 } });
       const llm = over(aiSdk({ model: languageModel(inner) as never, name: 'outer' }));
       const lines = linesIn(llm);
       await errorOf(llm.complete({ prompt }));

@@ -118,7 +118,7 @@ export class Bench implements AsyncDisposable {
     const providers = Object.entries(servers).map(([name, server]) =>
       wire.providerAt(server, name, { streaming: mode !== 'unary unstreamed' }),
     );
-    return this.transport({ timeout: longTimers, ...options, providers: providers as [Provider, ...Provider[]] });
+    return this.transport({ timeout: longTimers, ...options, providers });
   }
 
   transport(options: TransportOptions): Transport {

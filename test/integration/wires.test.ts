@@ -363,7 +363,7 @@ describe('a conversation that each turn another vendor answers', () => {
     }
     const serverOf = ({ name }: Wire) => servers.get(name) as SimulatedServer;
     const llm = bench.transport({
-      providers: wires.map((wire) => providerOn(wire, serverOf(wire), mode)) as [Provider, ...Provider[]],
+      providers: wires.map((wire) => providerOn(wire, serverOf(wire), mode)),
       circuitBreaker: false,
     });
 

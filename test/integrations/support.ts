@@ -46,11 +46,7 @@ export class Doors implements AsyncDisposable {
   }
 
   over(providers: readonly Provider[], options: Partial<TransportOptions> = {}): Transport {
-    const llm = createTransport({
-      timeout: longTimers,
-      ...options,
-      providers: providers as [Provider, ...Provider[]],
-    });
+    const llm = createTransport({ timeout: longTimers, ...options, providers });
     this.#closing.unshift(() => llm.close({ timeoutMs: 0 }));
     return llm;
   }

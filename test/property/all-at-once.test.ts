@@ -116,7 +116,7 @@ function setUp(seed: number, random: () => number) {
   );
   const limit = budget({ tokens: random() < 0.3 ? 12_000 : 10_000_000, by: tenant });
   const llm = createTransport({
-    ...{ providers: providers as never, hedge: { afterMs: 200 }, resume: any(modes), useEach: [limit] },
+    ...{ providers, hedge: { afterMs: 200 }, resume: any(modes), useEach: [limit] },
     transaction: { by: tenant, replayMs: 3_000, ...(random() < 0.5 && { store: anyStore(random) }) },
     timeout: { firstContentMs: 5_000, idleMs: 2_000 },
   });

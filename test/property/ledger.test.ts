@@ -68,7 +68,7 @@ describe(`the ledger, over ${calls} random calls with hedging, resume, re-asking
       }),
     );
     const llm = transport({
-      providers: providers as never,
+      providers,
       hedge: { afterMs: 200 },
       rateLimit: false,
       timeout: { firstContentMs: 5_000, idleMs: 2_000 },

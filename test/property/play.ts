@@ -147,7 +147,7 @@ export async function play(scenario: Scenario): Promise<Played> {
   const { use, useEach, closeMs, options } = scenario;
   const dones: { transactionId: string; outcomes: Outcome[] }[] = [];
   const llm = createTransport({
-    providers: providers as unknown as [SimulatedProvider],
+    providers,
     ...options,
     route: strategies[scenario.strategy].make(),
     use: [witness(dones), ...use.map((name) => userMiddleware[name].make)],

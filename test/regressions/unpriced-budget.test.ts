@@ -11,7 +11,7 @@ it.each([
   'a budget in dollars, of %s whose price nobody knows, is refused at once: no wait brings a price',
   async (_, names) => {
     const providers = names.map((name) => simulated({ name }));
-    const llm = createTransport({ providers: providers as never, useEach: [budget({ dollars: 1 })] });
+    const llm = createTransport({ providers, useEach: [budget({ dollars: 1 })] });
     const stop = new AbortController();
     const waits: number[] = [];
     llm.on('retry', ({ waitMs }) => {

@@ -8,6 +8,7 @@ import {
   type CompletionStream,
   createTransport,
   type Message,
+  type Provider,
   type Schema,
   type SchemaOption,
   type Tool,
@@ -166,7 +167,7 @@ export async function wrapping(): Promise<void> {
 }
 
 export async function closing(): Promise<void> {
-  const own = createTransport({ providers: [{} as never] });
+  const own = createTransport({ providers: [{} as Provider] });
   exactly<Promise<void>>()(own.close());
   await own.close({ timeoutMs: 0 });
   await own[Symbol.asyncDispose]();

@@ -257,11 +257,14 @@ export function providers(): void {
   // @ts-expect-error a failure domain is needed
   const homeless: Provider = { name: 'x', kind: 'x', model: 'x', complete: own.complete };
   void [half, odd, homeless];
-  // A list that may be empty is no list of providers.
-  const list: Provider[] = [];
-  // @ts-expect-error at least one
+  // A list that was made is one of providers, whatever its length: that one is empty is told when a transport is made of it.
+  const list = ['a', 'b'].map((name): Provider => ({ ...own, name }));
   createTransport({ providers: list });
+  const frozen: readonly Provider[] = list;
+  createTransport({ providers: frozen });
   createTransport({ providers: [provider, ...list] });
+  // @ts-expect-error made, not described
+  createTransport({ providers: [{ name: 'a', model: 'm' }] });
 }
 
 export function refused(): void {

@@ -102,8 +102,6 @@ export function options(): void {
     retry: false,
     timeout: { idleMs: Number.POSITIVE_INFINITY },
   });
-  // @ts-expect-error at least one provider
-  createTransport({ providers: [] });
   // @ts-expect-error there is no such option
   createTransport({ providers: [provider], retires: 3 });
   // @ts-expect-error there is no such option of a layer

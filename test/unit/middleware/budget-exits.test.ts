@@ -195,7 +195,7 @@ describe('a budget is settled after', () => {
     const limit: Budget = budget({ tokens: 1_000_000, dollars: 1_000_000 });
     const llm = transport({
       ...options,
-      providers: (providers ?? [a()]) as [Provider, ...Provider[]],
+      providers: providers ?? [a()],
       useEach: [limit, ...(below === undefined ? [] : [below])],
     });
     let wasReserved = false;

@@ -45,7 +45,7 @@ describe('a round', () => {
   });
 
   it('asks each provider at most once, then waits with full jitter, and there are as many as it is told', async () => {
-    const providers = ['a', 'b', 'c'].map((name) => simulated({ name, fault: 'http-500' })) as never;
+    const providers = ['a', 'b', 'c'].map((name) => simulated({ name, fault: 'http-500' }));
     const llm = transport({ providers, circuitBreaker: false, retry: { retries: 2 } });
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     const error = await broken(llm.complete(hello));
@@ -170,7 +170,7 @@ describe('an error that only another provider can help with', () => {
       simulated({ name: 'a', fault: 'unauthorized' }),
       simulated({ name: 'b', fault: 'unauthorized' }),
     ];
-    const error = await broken(transport({ providers: providers as never }).complete(hello));
+    const error = await broken(transport({ providers }).complete(hello));
     expect(error).toMatchObject({ code: 'no_provider', ms: 0, cause: { code: 'authentication', provider: 'b' } });
     expect(asked(error)).toEqual(['a', 'b']);
   });
@@ -208,7 +208,7 @@ describe('a refusal by policy', () => {
 
   it('surfaces as itself when it went elsewhere and was refused there too', async () => {
     const providers = [simulated({ name: 'a', fault: 'refusal' }), simulated({ name: 'b', fault: 'refusal' })];
-    const llm = transport({ providers: providers as never, retry: { contentFiltered: 'elsewhere' } });
+    const llm = transport({ providers, retry: { contentFiltered: 'elsewhere' } });
     const error = await broken(llm.complete(hello));
     expect([error.code, (error.cause as TransportError).code]).toEqual(['no_provider', 'content_filtered']);
   });
