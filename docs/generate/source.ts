@@ -6,6 +6,7 @@ import {
   type JSDoc,
   Node,
   Project,
+  SyntaxKind,
   type TypeElementMemberedNode,
   type TypeNode,
 } from 'ts-morph';
@@ -46,12 +47,25 @@ export function interfaceOf(name: string): InterfaceDeclaration {
   return found;
 }
 
+let byName: ReadonlyMap<string, InterfaceDeclaration> | undefined;
+
+/** Every interface by its name; of several with one name the first. */
+function interfaces(): ReadonlyMap<string, InterfaceDeclaration> {
+  const all = (): InterfaceDeclaration[] =>
+    project()
+      .getSourceFiles()
+      .flatMap((file) => file.getInterfaces());
+  byName ??= new Map(
+    all()
+      .reverse()
+      .map((one) => [one.getName(), one]),
+  );
+  return byName;
+}
+
 /** The interface of that name, when there is one. */
 export function findInterface(name: string): InterfaceDeclaration | undefined {
-  return project()
-    .getSourceFiles()
-    .map((file) => file.getInterface(name))
-    .find((found) => found !== undefined);
+  return interfaces().get(name);
 }
 
 /** The interface's own properties, or, of `Type.method`, those of its options; those of an object inside too; nothing inherited. */
@@ -163,8 +177,9 @@ export function publishersOf(): ReadonlyMap<string, readonly string[]> {
 export function exportsOf(entry: string): readonly string[] {
   const file = project().getSourceFileOrThrow((one) => one.getFilePath().endsWith(`/${entry}`));
   const named = file.getExportDeclarations().flatMap((one) => one.getNamedExports().map((name) => name.getName()));
+  // By the word in the source: to ask whether it is exported in any way at all would have all of it type-checked.
   const declared = [...file.getInterfaces(), ...file.getFunctions(), ...file.getTypeAliases()].filter((one) =>
-    one.isExported(),
+    one.hasExportKeyword(),
   );
   return [...named, ...declared.map((one) => one.getName() ?? '')];
 }
@@ -187,7 +202,7 @@ export function objectTypes(): readonly ReadonlyMap<string, { readonly required:
     .map((found) => allFieldsOf(found.getName()));
   const literals = project()
     .getSourceFiles()
-    .flatMap((file) => file.getDescendants().filter(Node.isTypeLiteral))
+    .flatMap((file) => file.getDescendantsOfKind(SyntaxKind.TypeLiteral))
     .map((literal) => fieldsIn(literal, ''));
   return [...interfaces, ...literals].map(
     (fields) => new Map(fields.filter(({ path }) => !path.includes('.')).map((field) => [field.path, field])),
