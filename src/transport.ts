@@ -11,6 +11,7 @@ import { compose, guarded } from './core/compose.ts';
 import { type Call, createContext, resumeChoice } from './core/context.ts';
 import { endpoint } from './core/endpoint.ts';
 import { failed, OptionsError, TransportError } from './core/errors.ts';
+import { checkEventType } from './core/event-types.ts';
 import { Events, type TransportEvent } from './core/events.ts';
 import { Health, ProviderHealth } from './core/health.ts';
 import { Network } from './core/network.ts';
@@ -252,6 +253,7 @@ export class Pipeline implements Transport {
     type: E,
     listener: (event: E extends '*' ? TransportEvent : Extract<TransportEvent, { type: E }>) => void,
   ): () => void {
+    checkEventType(type);
     if (typeof listener !== 'function') throw new OptionsError('listener', 'expected a function (event) => void');
     return this.#events.on(type, listener as (event: TransportEvent) => void);
   }

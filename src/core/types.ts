@@ -595,6 +595,10 @@ export interface Transport extends AsyncDisposable {
    */
   usage(): UsageSum;
   usage(by: UsageBy): readonly UsageGroup[];
+  /**
+   * Hears one type of event, or with `'*'` all of them, those of a middleware of your own too. Returns a function that stops it.
+   * @throws OptionsError when there is no such type.
+   */
   on<E extends TransportEvent['type'] | '*'>(
     type: E,
     listener: (event: E extends '*' ? TransportEvent : Extract<TransportEvent, { type: E }>) => void,

@@ -385,6 +385,9 @@ describe('the rest of a transport', () => {
 
   it.each([
     ['on', () => llm.on('retry', undefined as never), 'listener'],
+    ['on', () => llm.on('atempt:end' as never, () => {}), 'type'],
+    ['on', () => llm.on('constructor' as never, () => {}), 'type'],
+    ['on', () => llm.on(undefined as never, () => {}), 'type'],
     ['close', () => llm.close({ timeoutMs: -1 }), 'timeoutMs'],
     ['close', () => llm.close({ timeoutMs: '5s' } as never), 'timeoutMs'],
   ])('says what is wrong: %s', async (_, act, path) => {
