@@ -104,7 +104,8 @@ export const errorTable: Readonly<Record<ErrorCode, Judgement>> = {
   middleware: {
     retry: 'never',
     blame: 'transport',
-    meaning: 'A middleware of yours threw, or a schema; `cause` says what.',
+    meaning:
+      'A middleware, a strategy or a schema of yours threw (`cause` says what), or a strategy chose no candidate.',
   },
   closed: { retry: 'never', blame: 'transport', meaning: 'The transport was closed.' },
   internal: { retry: 'never', blame: 'transport', meaning: 'A bug in the transport or an adapter; `cause` says what.' },

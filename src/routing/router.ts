@@ -97,13 +97,25 @@ function choose(
       ? error
       : new TransportError('middleware', `The strategy ${strategy.name || 'given'} threw`, { cause: error });
   }
-  if (choice === undefined) return undefined;
+  if (choice === undefined || choice === null) return undefined;
   const chosen = destinations.find(({ health }) => health.name === choice.name);
-  if (chosen !== undefined) return chosen;
+  if (chosen !== undefined && typeof choice !== 'function') return chosen;
   throw new TransportError(
-    'internal',
-    `The strategy ${strategy.name || 'given'} chose '${String(choice.name)}', which is no candidate`,
+    'middleware',
+    `The strategy ${strategy.name || 'given'} chose ${strange(choice, strategy.name)}, which is no candidate`,
   );
+}
+
+/** What a strategy chose that is no candidate. The commonest is `route: lowestLatency`, which makes a strategy and is none. */
+function strange(choice: unknown, by: string): string {
+  if (typeof choice === 'function') return `a function (is it to be called: \`route: ${by || 'strategy'}()\`?)`;
+  if (choice instanceof Promise) {
+    // Nobody will look at how it ends.
+    choice.catch(() => {});
+    return 'a promise';
+  }
+  const name = typeof choice === 'object' ? (choice as { readonly name?: unknown }).name : undefined;
+  return typeof name === 'string' ? `'${name}'` : `something without a name (${typeof choice})`;
 }
 
 /** Strategies whose `settled` has thrown: each is warned of once. */

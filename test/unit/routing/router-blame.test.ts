@@ -3,6 +3,7 @@ import { endpoint } from '../../../src/core/endpoint.ts';
 import type { TransportError } from '../../../src/core/errors.ts';
 import { backAfterMs } from '../../../src/core/itinerary.ts';
 import type { CompletionRequest, Handler, Strategy, Traits } from '../../../src/core/types.ts';
+import { lowestLatency } from '../../../src/routing/lowest-latency.ts';
 import { priority } from '../../../src/routing/priority.ts';
 import { router } from '../../../src/routing/router.ts';
 import { aCall, aHealth, aProvider } from '../core/support.ts';
@@ -54,6 +55,28 @@ describe('a strategy that throws', () => {
       return stranger;
     };
     expect((await thrownBy(over(named).ask())).message).toContain('The strategy odd chose');
+  });
+
+  it.each([
+    { route: lowestLatency, chose: 'a function (is it to be called: `route: lowestLatency()`?)' },
+    { route: priority, chose: 'a function (is it to be called: `route: priority()`?)' },
+    { route: async () => Promise.reject(new Error('later')), chose: 'a promise' },
+    { route: () => 'a', chose: 'something without a name (string)' },
+    { route: () => ({ id: 'a' }), chose: 'something without a name (object)' },
+  ])('is blamed when it chose $chose', async ({ route, chose }) => {
+    const error = await thrownBy(over(route as never).ask());
+    expect(error).toMatchObject({ code: 'middleware', attempts: [] });
+    expect(error.message).toMatch(/^The strategy \w+ chose .*, which is no candidate$/);
+    expect(error.message).toContain(` chose ${chose}, `);
+  });
+
+  it('is blamed for a function also where that has the name of a provider', async () => {
+    const [maker] = [() => Object.defineProperty(() => undefined, 'name', { value: 'one' })];
+    expect((await thrownBy(over(maker as never).ask())).message).toContain('`route: strategy()`');
+  });
+
+  it('is not blamed for `null`: it has chosen nobody', async () => {
+    expect(await thrownBy(over((() => null) as never).ask())).toMatchObject({ code: 'no_provider' });
   });
 });
 

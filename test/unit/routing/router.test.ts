@@ -321,7 +321,7 @@ describe('what a strategy may do', () => {
     const stranger = { ...aHealth(aProvider({ name: 'stranger' })).health.snapshot() };
     const { ask } = over([{}], () => stranger);
     await expect(ask()).rejects.toMatchObject({
-      code: 'internal',
+      ...{ code: 'middleware', retry: 'never', blame: 'transport' },
       message: "The strategy given chose 'stranger', which is no candidate",
     });
     const tried = over([{}, {}], function stubborn() {
