@@ -10,15 +10,23 @@ export interface Checkable extends z.core.$ZodType {
   ): { success: true } | { success: false; error: { issues: readonly z.core.$ZodIssue[] } };
 }
 
+/** Where names belong that are none here, and what is said of one of them. */
+export type Elsewhere = readonly [there: Checkable, say: (name: string) => string];
+
 /** Where something is wrong and what was expected there, `undefined` when nothing is. The value itself is not repeated. */
 export function wrong(
   schema: Checkable,
   value: unknown,
+  elsewhere?: Elsewhere,
 ): { readonly path: string; readonly expected: string } | undefined {
   // The application's own zod may have a language, and an error map that repeats values; here neither is asked.
   const result = schema.safeParse(value, { error: () => 'Invalid input' });
   if (result.success) return undefined;
-  return deepest(schema, result.error.issues);
+  const found = deepest(schema, result.error.issues);
+  const [there, say] = elsewhere ?? [];
+  // A name with nothing before it is one that the schema does not have, or whose value is wrong: it has that one itself.
+  if (there === undefined || say === undefined || namesAt(schema, []).includes(found.path)) return found;
+  return namesAt(there, []).includes(found.path) ? { path: found.path, expected: say(found.path) } : found;
 }
 
 /** What is said of a name that nobody knows: those that there are, since it is mostly one of them that was meant. */

@@ -1,10 +1,12 @@
 import * as z from 'zod/mini';
 import { failed, OptionsError, TransportError, withFields } from './errors.ts';
-import { type Checkable, wrong } from './option-mistakes.ts';
+import { type Checkable, type Elsewhere, wrong } from './option-mistakes.ts';
 import type { CallOptions, CompletionRequest, TransportOptions } from './types.ts';
 
+const finite = ({ input }: { input?: unknown }) =>
+  `expected a number${typeof input === 'number' ? ' below Infinity' : ''}`;
 /** Durations, counts: zero and more, `Infinity` is no limit. */
-const amount = z.number('expected a number below Infinity').check(z.gte(0, 'expected a number that is not negative'));
+const amount = z.number({ error: finite }).check(z.gte(0, 'expected a number that is not negative'));
 const infinite = z.literal(Number.POSITIVE_INFINITY);
 /** zod's `number()` refuses `Infinity`, which here says "no limit". */
 const milliseconds = z.union([amount, infinite], { error: 'expected milliseconds, 0 or more (Infinity: no limit)' });
@@ -192,6 +194,7 @@ const schemaOption = z.custom<unknown>(
   { error: 'expected a Standard Schema (such as one of zod), or { jsonSchema }' },
 );
 const record = z.record(z.string(), z.unknown());
+const scalar = z.union([z.string(), z.number(), z.boolean()], { error: 'expected a string, a number or a boolean' });
 
 const completionRequest = z
   .strictObject({
@@ -219,7 +222,7 @@ const completionRequest = z
         capabilities: optional(z.array(capability)),
       }),
     ),
-    metadata: optional(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
+    metadata: optional(z.record(z.string(), scalar, 'expected an object of strings, numbers and booleans')),
     providerOptions: optional(z.record(z.string(), record)),
   })
   .check(
@@ -236,6 +239,10 @@ const callOptions = z.strictObject({
   resume,
   values: optional(z.array(z.object({ id: z.symbol() }))),
 });
+
+/** What of one argument of `complete()` is mostly looked for in the other. */
+const inSecond: Elsewhere = [callOptions, (name) => `belongs in the second argument: complete(request, { ${name} })`];
+const inFirst: Elsewhere = [completionRequest, (name) => `belongs in the first argument: complete({ ${name}, … })`];
 
 /** @throws OptionsError naming the path. */
 function demand(schema: Checkable, value: unknown): void {
@@ -279,14 +286,14 @@ export function checkNamedCalls<Call extends { readonly name: string }>(calls: r
 /** @throws TransportError `invalid_request` when a request is wrong: before anything is sent. */
 export function checkRequest(request: CompletionRequest): void {
   // Not compiled: that would save a long request 30 µs, and cost every application 10 kB and its first call 9 ms.
-  refuse(wrong(completionRequest, request), 'The request');
+  refuse(wrong(completionRequest, request, inSecond), 'The request');
 }
 
 /** @throws TransportError `invalid_request` when a request or its options are wrong: before anything is sent. */
 export function checkCall(request: CompletionRequest, options: CallOptions): void {
   try {
     checkRequest(request);
-    checkCallOptions(options);
+    checkCallOptions(options, inFirst);
   } catch (error) {
     const transactionId = (options as CallOptions | null)?.transactionId;
     throw typeof transactionId === 'string' ? withFields(failed(error), { transactionId }) : failed(error);
@@ -294,14 +301,10 @@ export function checkCall(request: CompletionRequest, options: CallOptions): voi
 }
 
 /** @throws TransportError `invalid_request` when a call's options are wrong: before anything is sent. */
-export function checkCallOptions(options: CallOptions): void {
+export function checkCallOptions(options: CallOptions, elsewhere?: Elsewhere): void {
   // Mostly there are none, and zod takes a kilobyte and a microsecond to find nothing wrong with nothing.
-  if (isEmpty(options)) return;
-  refuse(wrong(callOptions, options), 'The call option');
-}
-
-function isEmpty(value: object): boolean {
-  return value?.constructor === Object && Object.keys(value).length === 0;
+  if (options?.constructor === Object && Object.keys(options).length === 0) return;
+  refuse(wrong(callOptions, options, elsewhere), 'The call option');
 }
 
 function refuse(found: { path: string; expected: string } | undefined, what: string): void {

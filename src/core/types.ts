@@ -119,7 +119,7 @@ export interface CompletionRequest<T = unknown> {
   };
   /** For logs and experiments; never sent to a provider. */
   readonly metadata?: { readonly [key: string]: string | number | boolean };
-  /** Passed through untouched, by the adapter's kind: `{ openai: { service_tier: 'flex' } }`. */
+  /** Passed through untouched, by the adapter's kind: `{ openai: { service_tier: 'flex' } }`. Kinds that no provider has are nobody's. */
   readonly providerOptions?: { readonly [kind: string]: { readonly [key: string]: unknown } };
 }
 

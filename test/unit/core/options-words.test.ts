@@ -67,7 +67,7 @@ describe('an option with parts', () => {
     [
       'half a prompt cache',
       { providers: [aProvider({ traits: { promptCache: { ttlMs: 1 } as never } })] },
-      'providers[0].traits.promptCache.minTokens: expected a number below Infinity',
+      'providers[0].traits.promptCache.minTokens: expected a number',
     ],
     [
       'too large a share',
@@ -189,8 +189,55 @@ describe('what is meant where there are alternatives', () => {
     );
   });
 
-  it('is said in general where nothing more is known', () => {
-    expect(request({ metadata: { a: {} } })).toBe('The request metadata.a: is not valid');
+  it('is all of them where none got further', () => {
+    expect(request({ metadata: { a: {} } })).toBe('The request metadata.a: expected a string, a number or a boolean');
+    expect(request({ metadata: 'a' })).toBe(
+      'The request metadata: expected an object of strings, numbers and booleans',
+    );
+  });
+});
+
+describe('a number that is none', () => {
+  const price = (output: unknown) =>
+    transport({ providers: [aProvider({ traits: { price: { input: 1, output } } as never })] });
+
+  it.each([
+    ['missing', undefined, 'expected a number'],
+    ['a word', '5', 'expected a number'],
+    ['endless', Number.POSITIVE_INFINITY, 'expected a number below Infinity'],
+    ['negative', -1, 'expected a number that is not negative'],
+  ])('is told what it should be: %s', (_, value, expected) => {
+    expect(price(value)).toBe(`providers[0].traits.price.output: ${expected}`);
+  });
+});
+
+describe('what stands in the wrong argument', () => {
+  const call = (fields: object, options: object) => said(() => checkCall({ prompt: 'Hi', ...fields }, options));
+
+  it.each(['signal', 'timeoutMs', 'transactionId', 'priority', 'resume', 'values'])(
+    'is sent to the second: %s',
+    (name) => {
+      expect(call({ [name]: 5 }, {})).toBe(
+        `The request ${name}: belongs in the second argument: complete(request, { ${name} })`,
+      );
+    },
+  );
+
+  it.each(['prompt', 'stream', 'schema', 'metadata'])('is sent to the first: %s', (name) => {
+    expect(call({}, { [name]: 5 })).toBe(
+      `The call option ${name}: belongs in the first argument: complete({ ${name}, … })`,
+    );
+  });
+
+  it('is not looked for where a name inside is wrong, or its own value, or the input is no request', () => {
+    expect(call({ require: { signal: 5 } }, {})).toBe(
+      'The request require.signal: is not an option (there are tags, region, capabilities)',
+    );
+    expect(call({}, { signal: 5 })).toBe('The call option signal: expected an AbortSignal');
+    expect(call({ stream: 5 }, {})).toBe('The request stream: expected boolean');
+    expect(said(() => checkCallOptions({ stream: true } as never))).toMatch(
+      /^The call option stream: is not an option/,
+    );
   });
 });
 
