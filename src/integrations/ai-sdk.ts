@@ -1,7 +1,7 @@
 import type { LanguageModel } from 'ai';
 import { OptionsError } from '../core/errors.ts';
+import { checkNames } from '../core/option-names.ts';
 import type { Transport } from '../core/types.ts';
-import { checkNames } from '../wire/provider-options.ts';
 import { resultFrom } from './ai-sdk/answer.ts';
 import { askedFor, transportName } from './ai-sdk/request.ts';
 import { streamFrom } from './ai-sdk/stream.ts';

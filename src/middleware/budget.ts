@@ -2,7 +2,7 @@ import type { BudgetOptions, BudgetState } from '../core/accounting-types.ts';
 import { callOf } from '../core/context.ts';
 import { OptionsError, TransportError } from '../core/errors.ts';
 import { costOf, estimateTokens, wideTokens } from '../core/estimate.ts';
-import { unknownOption } from '../core/option-mistakes.ts';
+import { checkNames } from '../core/option-names.ts';
 import { ownerIn } from '../core/owner.ts';
 import type { Candidate, CompletionRequest, Context, Middleware, Reply, Usage } from '../core/types.ts';
 import { type Amount, BudgetAccounts } from './budget/accounts.ts';
@@ -136,10 +136,7 @@ function usedBy({ attempts, attempt }: Context, most: Amount): Amount {
 const known = ['dollars', 'tokens', 'by', 'everyMs', 'outputTokens', 'marginRatio'];
 
 function checkBudget(options: BudgetOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw new OptionsError('budget', 'expected an object of options');
-  for (const name of Object.keys(options))
-    if (!known.includes(name)) throw new OptionsError(`budget.${name}`, unknownOption(known));
+  checkNames('budget', options, known);
   const { dollars, tokens, everyMs, outputTokens, marginRatio, by } = options;
   if (dollars === undefined && tokens === undefined) throw new OptionsError('budget', 'expected dollars or tokens');
   for (const [name, value] of Object.entries({ dollars, tokens, outputTokens, marginRatio }))

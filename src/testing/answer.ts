@@ -1,5 +1,7 @@
 /** What a simulated model says: always the same for the same prompt, and such that a lost, doubled or moved part is seen. */
 
+import { checkNames } from '../core/option-names.ts';
+
 const vocabulary = [
   'amber',
   'brook',
@@ -57,6 +59,7 @@ export interface AnswerOptions {
  * doubling or reordering shows; some have characters of two, three and four bytes.
  */
 export function answerTo(prompt: string, options: AnswerOptions = {}): string {
+  checkNames('answerTo', options, ['words']);
   const random = randomFrom(hashOf(prompt));
   const words: string[] = [];
   for (let number = 1; number <= (options.words ?? 60); number++) {

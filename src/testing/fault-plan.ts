@@ -20,8 +20,8 @@ export interface ScheduledFault {
 export interface RandomFaults {
   /** Share of requests, 0 to 1. */
   readonly ratio: number;
-  /** One of these, each as likely. */
-  readonly faults: readonly [FaultChoice, ...FaultChoice[]];
+  /** One of these, each as likely; at least one. */
+  readonly faults: readonly FaultChoice[];
 }
 
 /**

@@ -6,6 +6,7 @@ import type { MiddlewareBench, MiddlewareChange } from './middleware-contract-be
 import { endingRules } from './middleware-contract-endings.ts';
 import { leftoverRules } from './middleware-contract-leftovers.ts';
 import { passingRules } from './middleware-contract-passing.ts';
+import { checkMiddlewareContract } from './option-names.ts';
 import type { ContractCase } from './provider-contract.ts';
 
 /** What the suite needs to know of a middleware. */
@@ -38,6 +39,7 @@ export interface MiddlewareContractOptions {
  * listener, no timer, no memory. The cases run in real time, within milliseconds when all is well.
  */
 export function middlewareContract(options: MiddlewareContractOptions): readonly ContractCase[] {
+  checkMiddlewareContract(options);
   const { name, make, place = 'call', changes = [], call = {}, patienceMs = 1_000 } = options;
   const request = options.request ?? ((number) => ({ prompt: promptOf(number), maxOutputTokens: 64 }));
   const bench: MiddlewareBench = { make, place, changes, request, call, patienceMs };

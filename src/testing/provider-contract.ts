@@ -9,6 +9,7 @@ import { factRules } from './contract-facts.ts';
 import { faultRules } from './contract-faults.ts';
 import { type FaultName, faultCases } from './fault-cases.ts';
 import type { WireName } from './incoming.ts';
+import { checkProviderContract } from './option-names.ts';
 import { type SimulatedServer, simulatedServer } from './server.ts';
 
 /** What the suite needs to know of a provider. */
@@ -56,6 +57,7 @@ export interface ContractCase {
 export function providerContract<S extends ContractServer = SimulatedServer>(
   options: ProviderContractOptions<S>,
 ): readonly ContractCase[] {
+  checkProviderContract(options);
   const { name, wire, without = [], secrets = [], textOf = answerTo, patienceMs = 3_000 } = options;
   const start = options.start ?? (simulatedServer as unknown as () => Promise<S>);
   const onWire = faultCases.filter(({ wires }) => wire === undefined || wires.includes(wire));

@@ -7,6 +7,7 @@ import { type FaultChoice, faultOf } from './fault-cases.ts';
 import { answerRequest } from './http-exchange.ts';
 import type { RequestRecord } from './ledger.ts';
 import { listenAnywhere, listenAt } from './loopback-port.ts';
+import { checkSimulatedServer } from './option-names.ts';
 import { BackgroundResponses } from './responses-background.ts';
 import { Service, type ServiceOptions } from './service.ts';
 
@@ -52,8 +53,11 @@ export interface SimulatedServer extends AsyncDisposable {
  * `POST …/responses/ID/cancel`), Anthropic's Messages (`POST …/messages`) and Gemini's (`POST …/models/MODEL:generateContent` and
  * `:streamGenerateContent`, always as server-sent events). Answers, faults, limits and books are the same on all of them, each in
  * that wire's own form.
+ *
+ * @throws OptionsError for a name that is no option, or no fault.
  */
 export async function simulatedServer(options: SimulatedServerOptions = {}): Promise<SimulatedServer> {
+  checkSimulatedServer(options);
   const service = new Service(options, options.limits);
   const sockets = new Set<Socket>();
   const outages: NodeJS.Timeout[] = [];

@@ -9,6 +9,7 @@ import type { Fault } from './faults.ts';
 import type { IncomingRequest } from './incoming.ts';
 import { Ledger, Recording } from './ledger.ts';
 import { type Answer, defaultAnswer } from './model.ts';
+import { checkEnforcedLimits } from './option-names.ts';
 import { countTokens, type Pace, piecesOf, type Step, stepsOf } from './steps.ts';
 
 /** Milliseconds, or a draw of them from a seeded source of numbers in [0, 1). */
@@ -63,6 +64,7 @@ export class Service {
 
   /** New limits from now on, their buckets full. */
   setLimits(limits: EnforcedLimits | undefined): void {
+    if (limits !== undefined) checkEnforcedLimits(limits);
     this.#allowance = new Allowance(limits ?? {}, Date.now());
   }
 

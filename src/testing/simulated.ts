@@ -8,6 +8,7 @@ import { errorOf, gather, readRequest, refusedBy, throwIfAborted, walk } from '.
 import type { IncomingRequest } from './incoming.ts';
 import type { Recording, RequestRecord } from './ledger.ts';
 import { limitHeaders } from './openai-wire.ts';
+import { checkSimulated } from './option-names.ts';
 import { Service, type ServiceOptions } from './service.ts';
 
 export interface SimulatedOptions extends ServiceOptions {
@@ -47,8 +48,11 @@ export interface SimulatedProvider extends Provider {
  * A provider in process. It answers `answerTo(prompt)` unless told otherwise, meets the same faults as `simulatedServer`, thrown as
  * the `TransportError`s that an adapter makes of them, and waits by `setTimeout` only. A stream without its terminal event ends
  * without a `finish` chunk; silence lasts until the attempt is aborted.
+ *
+ * @throws OptionsError for a name that is no option, or no fault.
  */
 export function simulated(options: SimulatedOptions = {}): SimulatedProvider {
+  checkSimulated(options);
   const service = new Service(options, options.enforcedLimits);
   const name = options.name ?? 'simulated';
   const model = options.model ?? 'simulated-1';

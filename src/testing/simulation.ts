@@ -2,6 +2,7 @@
 
 import type { TransportEvent } from '../core/events.ts';
 import type { Transport } from '../core/types.ts';
+import { checkSimulation } from './option-names.ts';
 import { Callers, type SimulatedCall, type SimulatedClient, type SimulatedLoad } from './simulated-load.ts';
 import { Witness } from './simulation-witness.ts';
 import type { VirtualRequest } from './virtual-attempt.ts';
@@ -15,7 +16,7 @@ export interface SimulationOptions {
   /** Milliseconds in which calls are begun; then all of them are waited for. */
   readonly forMs: number;
   /** At least one. */
-  readonly providers: readonly [VirtualProviderOptions, ...VirtualProviderOptions[]];
+  readonly providers: readonly VirtualProviderOptions[];
   /** Makes what is tried: `(providers) => createTransport({ providers })`. */
   readonly client: (providers: readonly [VirtualProvider, ...VirtualProvider[]]) => SimulatedClient | Transport;
   /** Who calls. */
@@ -51,8 +52,11 @@ const lookMs = 20_000;
  * attempt that starts ends, and stands in the ledger; a circuit that is not closed lets one probe through; the health that the transport
  * tells of is what its events have told; and when all is over nothing is under way and no timer is left. What was not so is in the
  * report. To be run once at a time in a thread, because it replaces the globals of time and chance.
+ *
+ * @throws OptionsError for a name that is no option, or without a provider.
  */
-export function simulate(options: SimulationOptions): Promise<SimulationReport> {
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  checkSimulation(options);
   return inVirtualTime((time) => play(options, time), { seed: options.seed });
 }
 

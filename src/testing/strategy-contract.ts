@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Candidate, CompletionRequest, ContextEntry, Strategy } from '../core/types.ts';
 import { randomFrom } from './answer.ts';
+import { checkStrategyContract } from './option-names.ts';
 import type { ContractCase } from './provider-contract.ts';
 import { type Candidates, candidate, candidates, someOf } from './strategy-contract-candidates.ts';
 import { lastingRules } from './strategy-contract-lasting.ts';
@@ -141,6 +142,7 @@ const choosing: readonly StrategyRule[] = [
  * call, and two that were made know nothing of each other.
  */
 export function strategyContract(options: StrategyContractOptions): readonly ContractCase[] {
+  checkStrategyContract(options);
   const { name } = options;
   return [...choosing, ...lastingRules].map((rule) => ({
     name: name === undefined ? rule.name : `${name}: ${rule.name}`,

@@ -5,6 +5,7 @@ import type { Chunk, CompletionRequest, Context, Limits, Provider, ProviderAnswe
 import { hashOf, randomFrom } from './answer.ts';
 import { logNormal, type Random } from './distributions.ts';
 import { gather } from './in-process.ts';
+import { checkVirtualProvider } from './option-names.ts';
 import { VirtualAttempt, type VirtualPlace, type VirtualRequest } from './virtual-attempt.ts';
 import { type VirtualConditions, type VirtualIncident, VirtualService } from './virtual-service.ts';
 
@@ -44,8 +45,11 @@ export interface VirtualProvider extends Provider {
 /**
  * A provider without a network, for virtual time: it waits by timers only. Its answers are nonsense of the right length, and their length
  * is a request's `metadata.outputTokens`, or drawn: log-normal, 250 in the middle.
+ *
+ * @throws OptionsError for a name that is no option.
  */
 export function virtualProvider(options: VirtualProviderOptions = {}): VirtualProvider {
+  checkVirtualProvider(options);
   return new Virtual(options);
 }
 

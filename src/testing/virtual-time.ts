@@ -1,5 +1,6 @@
 /** Time that passes only while everybody waits: hours in milliseconds, and the same run for the same seed. */
 
+import { checkNames } from '../core/option-names.ts';
 import { randomFrom } from './answer.ts';
 import { RealDate, VirtualClock } from './virtual-clock.ts';
 import { type Callback, VirtualTimer } from './virtual-timers.ts';
@@ -33,12 +34,15 @@ let isRunning = false;
  * whenever all that can be done at a moment is done, the clock jumps to the next timer. Like Node's, timers take at least one
  * millisecond, and whole ones. What waits for anything but timers and promises, such as a socket, finds that hours have passed.
  *
+ * @throws OptionsError for a name that is no option.
  * @throws Error when nothing is left that could end the run, or another one is under way in this thread.
  */
 export async function inVirtualTime<T>(
   body: (time: VirtualTime) => Promise<T>,
-  { seed = virtualTimeDefaults.seed, startAt = virtualTimeDefaults.startAt }: VirtualTimeOptions = {},
+  options: VirtualTimeOptions = {},
 ): Promise<T> {
+  checkNames('inVirtualTime', options, Object.keys(virtualTimeDefaults));
+  const { seed = virtualTimeDefaults.seed, startAt = virtualTimeDefaults.startAt } = options;
   if (isRunning) throw new Error('Another run in virtual time is under way in this thread');
   const clock = new VirtualClock(startAt);
   isRunning = true;

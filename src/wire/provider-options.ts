@@ -1,15 +1,5 @@
 import { OptionsError } from '../core/errors.ts';
-import { unknownOption } from '../core/option-mistakes.ts';
-
-/**
- * Checks that options are an object without unknown names.
- * @throws OptionsError with the path of what is wrong: `openai.nmae`
- */
-export function checkNames(factory: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw new OptionsError(factory, 'expected an object of options');
-  for (const name of Object.keys(options))
-    if (!known.includes(name)) throw new OptionsError(`${factory}.${name}`, unknownOption(known));
-}
+import { checkNames } from '../core/option-names.ts';
 
 /**
  * Checks what the options of all adapters have in common: that they are an object without unknown names, and that `name`,

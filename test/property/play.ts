@@ -10,7 +10,6 @@ import {
 } from '../../src/index.ts';
 import { randomFrom } from '../../src/testing/answer.ts';
 import { unhandledIn } from '../../src/testing/contract-traces.ts';
-import type { FaultName } from '../../src/testing/fault-cases.ts';
 import { type SimulatedProvider, simulated } from '../../src/testing/simulated.ts';
 import { type CallPlan, faultNames, type Scenario, words } from './scenarios.ts';
 import { strategies } from './strategies.ts';
@@ -111,7 +110,7 @@ function providersOf(scenario: Scenario, isWell: () => boolean): SimulatedProvid
       ...{ domain: plan.domain, streaming: plan.streaming, script: plan.script, continues: plan.continues },
       firstTokenMs: () => (isWell() ? 0 : plan.firstTokenMs),
       tokenMs: () => (isWell() ? 0 : plan.tokenMs),
-      ...(plan.ratio > 0 && { random: { ratio: plan.ratio, faults: faultNames as [FaultName, ...FaultName[]] } }),
+      ...(plan.ratio > 0 && { random: { ratio: plan.ratio, faults: faultNames } }),
       limits: {
         concurrency: plan.concurrency,
         requestsPerMinute: plan.requestsPerMinute,

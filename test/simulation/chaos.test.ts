@@ -3,7 +3,6 @@ import type { TransportError } from '../../src/core/errors.ts';
 import type { Completion } from '../../src/core/types.ts';
 import {
   answerTo,
-  type FaultName,
   faultCases,
   faults,
   randomFrom,
@@ -44,7 +43,7 @@ const troubles = faultCases
         'insufficient-quota',
         'rate-limited-600s',
       ].includes(name),
-  ) as [FaultName, ...FaultName[]];
+  );
 
 function world(seed: number, share: number) {
   const make = (name: string, offset: number): SimulatedProvider =>

@@ -16,7 +16,7 @@ import { minute, second } from './measure.ts';
 export const troubleMs = 10 * minute;
 
 export interface Trouble {
-  readonly providers: readonly [VirtualProviderOptions, ...VirtualProviderOptions[]];
+  readonly providers: readonly VirtualProviderOptions[];
   readonly options: Omit<TransportOptions, 'providers'>;
   readonly load: readonly SimulatedLoad[];
 }
@@ -26,7 +26,7 @@ export function randomTrouble(seed: number): Trouble {
   const local = dice.chance(0.3) ? [unreachable(dice)] : [];
   const providers = Array.from({ length: dice.whole(1, 4) }, (_, index) => providerOf(dice, index, local));
   return {
-    providers: providers as unknown as [VirtualProviderOptions],
+    providers,
     options: optionsOf(dice),
     load: Array.from({ length: dice.whole(1, 2) }, () => loadOf(dice)),
   };
