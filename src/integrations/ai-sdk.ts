@@ -7,8 +7,13 @@ import { askedFor, transportName } from './ai-sdk/request.ts';
 import { streamFrom } from './ai-sdk/stream.ts';
 import { thrownTo } from './shared/abort.ts';
 
-/** A language model of the AI SDK's specification v4: what `generateText` and `streamText` take as `model`. */
-export type TransportLanguageModel = Extract<LanguageModel, { readonly specificationVersion: 'v4' }>;
+/**
+ * A language model of the AI SDK's specification v4: what `generateText` and `streamText` take as `model`. Where the package `ai` is not
+ * installed its types are `any`, which would let everything pass: there it is a text that says so.
+ */
+export type TransportLanguageModel = [unknown] extends [LanguageModel]
+  ? 'The types of a language model are in the package ai: install it'
+  : Extract<LanguageModel, { readonly specificationVersion: 'v4' }>;
 
 /** What a transport is as a language model. */
 export interface LanguageModelOptions {

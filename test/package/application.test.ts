@@ -146,6 +146,34 @@ describe('a TypeScript application', () => {
     });
   }
 
+  it('is told by the types of a model which package is missing, and given no any', async () => {
+    await writeFile(
+      join(app.path, 'without-peer.ts'),
+      `
+import type { Transport } from 'llm-transport';
+import { languageModel, languageModelProvider } from 'llm-transport/integrations/ai-sdk';
+declare const llm: Transport;
+// @ts-expect-error it would be let pass if it were an any
+export const model: number = languageModel(llm);
+// @ts-expect-error nor is this one an any
+export const named: number = languageModelProvider(llm).languageModel('auto');
+export const text: string = languageModel(llm);
+`,
+    );
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2023',
+      '--skipLibCheck',
+      '--ignoreConfig',
+      '--preserveSymlinks',
+    ];
+    const module = ['--module', 'nodenext', '--types', 'node'];
+    const { code, stdout } = await tool('tsc', [...options, ...module, 'without-peer.ts'], app.path);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  });
+
   it('is given no any, by any door or adapter, where SDKs and frameworks are installed', async () => {
     expect(framed).toEqual(['llm-transport/integrations/ai-sdk', 'llm-transport/integrations/langchain']);
     await link(app.path, Object.keys(manifest(root).peerDependencies ?? {}));
