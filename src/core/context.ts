@@ -93,8 +93,10 @@ export const readerSees = contextKey<'chunks' | 'text' | 'items'>('readerSees', 
 export const isResumable = contextKey('isResumable', false);
 /** Where an adapter's `received()` goes: the attempt's endpoint. */
 export const receiver = contextKey<((facts: HeardFacts) => void) | undefined>('receiver', undefined);
-/** What is asked beside the request. `false`: the id is a name, and the call is joined by none. */
-export const asked = contextKey<Asked | false | undefined>('asked', undefined);
+/** What is asked beside the request. */
+export const asked = contextKey<Asked | undefined>('asked', undefined);
+/** Whether calls with the id of this one join it. `false`: the id is but a name, which clients send with whatever they ask. */
+export const isJoinable = contextKey('isJoinable', true);
 const attemptNumber = contextKey('attempt', 0);
 const currentCall = contextKey<Call | undefined>('call', undefined);
 

@@ -1,4 +1,4 @@
-import { asked as asks, firstWait, readerSees } from '../core/context.ts';
+import { firstWait, isJoinable, readerSees } from '../core/context.ts';
 import { TransportError } from '../core/errors.ts';
 import { checkFetchOptions } from '../core/options.ts';
 import type { Pump } from '../core/pump.ts';
@@ -78,7 +78,7 @@ async function perform(transport: Pick<Transport, 'complete'>, { request }: Aske
   const streams = route?.streams === true;
   const options: CallOptions = {
     // Its id is a name: many a client has one for all that it asks.
-    values: [errand.of(job), firstWait.of(streams ? 'stream' : 'unary'), readerSees.of('items'), asks.of(false)],
+    values: [errand.of(job), firstWait.of(streams ? 'stream' : 'unary'), readerSees.of('items'), isJoinable.of(false)],
     ...(signal !== undefined && { signal }),
     // What the client calls it is what it is called in events.
     ...(headers.get('x-client-request-id') && { transactionId: headers.get('x-client-request-id') as string }),

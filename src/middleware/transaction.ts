@@ -1,4 +1,4 @@
-import { asked, type Call, callOf } from '../core/context.ts';
+import { asked, type Call, callOf, isJoinable } from '../core/context.ts';
 import { failed, scrubbed, type TransportError, withFields } from '../core/errors.ts';
 import { ownerIn } from '../core/owner.ts';
 import { mapError } from '../core/reply.ts';
@@ -107,14 +107,13 @@ class Shares {
 
   /** A call whose id was given takes part in that which is sent for the id. `undefined` for one whose id is but a name. */
   enter(request: CompletionRequest, context: Context): Part | undefined {
-    const more = context.get(asked);
-    if (more === false) return undefined;
+    if (!context.get(isJoinable)) return undefined;
     const call = callOf(context);
     const id = JSON.stringify([
       this.#by === undefined ? '' : ownerIn(context, this.#by, 'transaction.by'),
       call.transactionId,
     ]);
-    const digest = digestOf(request, more);
+    const digest = digestOf(request, context.get(asked));
     let shared = this.#underWay.get(id);
     if (shared === undefined) {
       const closed = (): void => {

@@ -70,8 +70,7 @@ export class SharedCall {
     this.#changed();
     if (this.#open.size > 1) {
       this.isShared = true;
-      const others = context.get(asked);
-      if (others !== false) others?.joined?.(this.#first);
+      context.get(asked)?.joined?.(this.#first);
     }
     return member;
   }
