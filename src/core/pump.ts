@@ -1,28 +1,12 @@
 import { ChunkQueue } from './chunk-queue.ts';
 import { type CallingSource, isEmpty, type RawChunk, type TextSource } from './chunk-source.ts';
-import type { PartialAnswer } from './errors.ts';
-import { failed, TransportError, withFields } from './errors.ts';
+import { failed, type PartialAnswer, TransportError, withFields } from './errors.ts';
+import type { PumpHooks } from './pump-hooks.ts';
 import { Said } from './said.ts';
 import type { Chunk, ProviderAnswer } from './types.ts';
 
 /** Characters read ahead of the reader. */
 const readAhead = 64 * 1024;
-
-/** What the owner of a pump is told. */
-export interface PumpHooks {
-  /** The source is asked for the next chunk. */
-  pulling?(): void;
-  /** A chunk with content has come. In the same turn either `pulling` or `paused` follows, or it is over. */
-  content?(): void;
-  /** The reader is the slow one: the source is not asked. */
-  paused?(): void;
-  /** The finish chunk has come: makes the error of an answer that is none, or `undefined`. `raw`: items of a foreign stream passed. */
-  judge?(answer: ProviderAnswer, raw: boolean): TransportError | undefined;
-  /** What the source threw, as the error to end with. */
-  clean?(error: unknown): TransportError;
-  /** Over. Called once. */
-  settled(end: { readonly answer: ProviderAnswer } | { readonly error: TransportError }): void;
-}
 
 /** Who waits for the next chunk, and is called in the turn in which it comes. */
 interface Waiting {
@@ -36,6 +20,17 @@ const over: IteratorResult<Chunk> = { done: true, value: undefined };
  * Reads a source of chunks ahead of its reader, up to 64 KiB, and lets go of it exactly once: after the finish chunk, when it
  * breaks, when the reader leaves, or when it is stopped from outside. It is the reader's iterator itself, so however many layers
  * stand above it, a chunk passes through one queue.
+ *
+ * | it is | `#pulling` | `#whole` | `#end` | leaves that state |
+ * |---|---|---|---|---|
+ * | not begun; or the queue is full, and nobody waits | no | | | by a reader, `start()`, `readToEnd()`, `hurry()` |
+ * | waiting for the source | yes | | | when a chunk comes, or the source breaks |
+ * | handing out the last chunk | yes | set | | in the same turn |
+ * | over, and complete | any | set | no error | never |
+ * | over, and broken, stopped or left | any | | error | never |
+ *
+ * Beside that: readers wait only while the queue is empty and there is no `#end`. What is queued at the end can still be read, unless it
+ * was cancelled; then `#thrown` says that the reader has had its error, or has left. `#isAnswered` and `#taken` are set once, and stay.
  */
 export class Pump implements AsyncIterableIterator<Chunk> {
   readonly #source: AsyncIterator<Chunk>;
@@ -47,17 +42,22 @@ export class Pump implements AsyncIterableIterator<Chunk> {
   #rejectAnswered: (error: TransportError) => void = () => {};
 
   readonly #queue = new ChunkQueue();
+  /** Characters that are read ahead: `Infinity` once it is read to its end. */
   #bound = readAhead;
   #hurries = false;
   #readers: Waiting[] = [];
+  /** The source is asked for a chunk, or the one that came is still being handed on. */
   #pulling = false;
   #isAnswered = false;
   #end: { readonly error: TransportError | undefined } | undefined;
   /** All of it has come: from here on nothing can break. */
   #whole: ProviderAnswer | undefined;
+  /** The reader was given the error, once, or has left. */
   #thrown = false;
   #readsText: () => boolean = () => false;
+  /** Somebody has begun to read: it is too late to change what passes. */
   #taken = false;
+  /** What comes is for the answer alone, and not queued: only while it is read to its end. */
   #discarding = false;
 
   #said = new Said();
@@ -146,7 +146,7 @@ export class Pump implements AsyncIterableIterator<Chunk> {
     this.#said = new Said();
     for (const chunk of this.#queue.clear()) {
       const changed = change(chunk);
-      // It was told of when it came: the source is waited for again since, by whoever was told.
+      // The owner was told of this chunk when it came. To tell it again would say that another one has come.
       if (changed !== undefined) this.#accept(changed, true);
     }
     return true;

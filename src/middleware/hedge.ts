@@ -117,7 +117,7 @@ class Race {
     };
     const watching = watched(context.fork({ signal: runner.fork.signal }), {
       waiting: (wire) => {
-        // A layer of the user's may ask on when the race is over.
+        // A middleware in `useEach` may send again after its runner has won, or failed: then the race is over.
         if (this.#winner !== undefined || runner.error !== undefined) return;
         if (runner.provider === undefined) this.#sent(runner);
         if (runner === this.#first && wire !== runner.wire) this.#expect(runner, wire);

@@ -93,7 +93,8 @@ export class SharedAnswer {
 
   /** Nobody reads it any more. */
   leave(): void {
-    // Who has left hears of it in another way than by an end that is none.
+    // Before the source is left: it then ends as if the answer were complete, and a reader that is still waiting would take that for its
+    // end. Such a reader is told by the abort of its own call.
     this.#places.clear();
     this.#chunks.return().catch(() => {});
   }

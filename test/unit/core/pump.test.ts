@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TransportError } from '../../../src/core/errors.ts';
-import { Pump, type PumpHooks } from '../../../src/core/pump.ts';
+import { Pump } from '../../../src/core/pump.ts';
+import type { PumpHooks } from '../../../src/core/pump-hooks.ts';
 import type { Chunk, ProviderAnswer } from '../../../src/core/types.ts';
 import { finish, flush, readAll, reasoning, Source, text, unhandledIn } from './support.ts';
 
