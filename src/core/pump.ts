@@ -29,8 +29,8 @@ const over: IteratorResult<Chunk> = { done: true, value: undefined };
  * | over, and complete | any | set | no error | never |
  * | over, and broken, stopped or left | any | | error | never |
  *
- * Beside that: readers wait only while the queue is empty and there is no `#end`. What is queued at the end can still be read, unless it
- * was cancelled; then `#thrown` says that the reader has had its error, or has left. `#isAnswered` and `#taken` are set once, and stay.
+ * Beside that: readers wait only while the queue is empty and there is no `#end`. What is queued at the end can still be read, unless the
+ * call was cancelled; `#thrown` says whether the error, if any, is still to come. `#isAnswered` and `#taken` are set once, and stay.
  */
 export class Pump implements AsyncIterableIterator<Chunk> {
   readonly #source: AsyncIterator<Chunk>;
