@@ -30,7 +30,7 @@ const adapters = await exportsOf('providers');
 const doors = await exportsOf('integrations');
 
 /** Of a door with the core: the fetch reads all wires by itself, the others need an adapter beside them. */
-const doorLimits: Readonly<Record<string, string>> = { fetch: '91 kB' };
+const doorLimits: Readonly<Record<string, string>> = { fetch: '92 kB' };
 
 /** What the core entry exports, but one. */
 const allBut = (left: string): string =>
@@ -40,7 +40,7 @@ const allBut = (left: string): string =>
 
 export default [
   { ...measured, name: 'everything', path: core, limit: '87 kB' },
-  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '67 kB' },
+  { ...measured, name: 'everything but wrap', path: core, import: `{ ${allBut('wrap')} }`, limit: '68 kB' },
   { ...measured, name: 'createTransport', path: core, import: '{ createTransport }', limit: '65 kB' },
   { ...measured, name: 'TransportError', path: core, import: '{ TransportError }', limit: '5 kB' },
   ...adapters.map(({ path, file, names }) => ({
