@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Which tests a mutant of a folder is tried against: a survivor costs the time of all of them. */
 const near: Readonly<Record<string, readonly string[]>> = {
+  control: ['unit/control/', 'unit/middleware/resume', 'regressions/'],
   core: ['unit/core/', 'security/bad-input'],
   middleware: ['unit/middleware/', 'property/', 'regressions/', 'simulation/'],
   routing: ['unit/routing/'],
@@ -13,11 +14,14 @@ const near: Readonly<Record<string, readonly string[]>> = {
 class NearTests extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const [mutated = '', ...others] = this.ctx.config.related ?? [];
-    const folder = near[/\/src\/(\w+)\/[^/]+$/.exec(mutated)?.[1] ?? ''];
+    const [, layer = '', part] = /\/src\/(\w+)\/(?:([\w-]+)\/)?[^/]+$/.exec(mutated) ?? [];
+    const folder = near[layer];
     // The first run, without a mutant, is of all of them.
     if (folder === undefined || others.length > 0) return files;
-    const own = basename(mutated, '.ts');
-    const rank = ({ moduleId }: TestSpecification): number => (basename(moduleId).startsWith(own) ? 0 : 1);
+    // Those of the file, then those of the folder that it is a part of.
+    const own = [basename(mutated, '.ts'), part ?? ''];
+    const rank = ({ moduleId }: TestSpecification): number =>
+      own.findIndex((name) => name !== '' && basename(moduleId).startsWith(name)) >>> 0;
     return files
       .filter(({ moduleId }) => folder.some((path) => moduleId.includes(`/test/${path}`)))
       .toSorted((a, b) => rank(a) - rank(b) || (a.moduleId < b.moduleId ? -1 : 1));
@@ -28,9 +32,12 @@ class NearTests extends BaseSequencer {
 export default defineConfig({
   test: {
     include: [
-      'test/unit/{core,middleware,routing}/*.test.ts',
+      'test/unit/{control,core,middleware,routing}/*.test.ts',
       'test/property/transport.test.ts',
       'test/regressions/{foreign-done,hedging-review,review,reused-tool-call-ids,wrapped-streaming-refused}.test.ts',
+      'test/regressions/{anchor-behind-signs,asked-again-for-text,endless-places,limit-within-the-anchor}.test.ts',
+      'test/regressions/{changed-requests,evicted-while-entering,joined-deadlines,leaves-with-the-last-chunk}.test.ts',
+      'test/regressions/{hostile-stores,stores-that-mix-up,unpriced-budget}.test.ts',
       'test/simulation/close.test.ts',
       'test/security/bad-input.test.ts',
     ],

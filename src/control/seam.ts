@@ -31,7 +31,7 @@ export function anchorOf(text: string): string | undefined {
 function loops(text: string, length: number): boolean {
   const last = text.length - lengths.usual;
   const before = text.lastIndexOf(text.slice(last), last - 1);
-  return before >= 0 && last > 0 && last - before <= length;
+  return before >= 0 && last - before <= length;
 }
 
 function wholeOf(text: string): string | undefined {

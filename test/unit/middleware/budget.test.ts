@@ -303,7 +303,7 @@ describe('budget', () => {
   });
 });
 
-describe('500 calls at once against a budget', () => {
+describe('500 calls at once against a budget', { tags: ['load'] }, () => {
   virtualTime();
 
   /** What can become of a provider's request. */

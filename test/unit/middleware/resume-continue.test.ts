@@ -237,7 +237,10 @@ describe('a model that does not go on from the right place', () => {
     expect(await kept(stream.completion)).toMatchObject({ resumed: false, text: reference });
   });
 
-  it('1,000 cuts, each with another bad answer: nothing is ever glued', { timeout: 240_000 }, async () => {
+  it('1,000 cuts, each with another bad answer: nothing is ever glued', {
+    tags: ['load'],
+    timeout: 240_000,
+  }, async () => {
     const random = randomFrom(5);
     const tally = { error: 0, restarted: 0 };
     const all = [...ways, ...sometimes];
