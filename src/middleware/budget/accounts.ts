@@ -40,8 +40,7 @@ class Account {
   /** Sets aside what is wanted. False when that is more than there is: then nothing is set aside. */
   reserve(wanted: Amount): boolean {
     for (const unit of ['dollars', 'tokens'] as const)
-      if (this.#spent[unit] + this.#reserved[unit] + wanted[unit] > this.#limit[unit] + (unit === 'dollars' ? dust : 0))
-        return false;
+      if (this.#spent[unit] + this.#reserved[unit] + wanted[unit] > this.#limit[unit] + dust) return false;
     this.#open += 1;
     this.#reserved.dollars += wanted.dollars;
     this.#reserved.tokens += wanted.tokens;

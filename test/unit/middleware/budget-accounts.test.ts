@@ -50,17 +50,14 @@ describe('the account of a budget', () => {
   });
 
   it('is not short of a dollar by rounding, and has nothing set aside that is only that', () => {
-    const account = accountOf(1, forEver);
-    const tenth = { dollars: 0.1, tokens: 0 };
-    const third = { dollars: 0.1 + 0.2, tokens: 0 };
-    // 0.1 + 0.2 + 0.7 is more than 1 to a computer.
-    for (const wanted of [tenth, { dollars: 0.2, tokens: 0 }, { dollars: 0.7, tokens: 0 }])
-      expect(account.reserve(wanted)).toBe(true);
-    expect(account.reserve({ dollars: 1e-9, tokens: 0 })).toBe(false);
-    for (const dollars of [0.7, 0.1, 0.2]) account.settle({ dollars, tokens: 0 }, none);
-    expect(account.reserved).toEqual(none);
-    for (let times = 0; times < 3; times += 1) expect(account.reserve(third)).toBe(true);
-    for (let times = 0; times < 3; times += 1) account.settle(third, none);
+    const account = accountOf(0.3, forEver);
+    const [tenth, fifth] = [0.1, 0.2].map((dollars) => ({ dollars, tokens: 0 })) as [typeof none, typeof none];
+    // Together they are more than 0.3 to a computer.
+    expect([account.reserve(tenth), account.reserve(fifth), account.reserve({ dollars: 1e-9, tokens: 0 })]).toEqual([
+      ...[true, true, false],
+    ]);
+    account.settle(tenth, none);
+    account.settle(fifth, none);
     expect(account.reserved).toEqual(none);
   });
 });
