@@ -104,7 +104,6 @@ export class SharedAnswer {
     if (chunk !== undefined) place.at += 1;
     // Who has seen nothing of an answer need not know that it began again.
     if (chunk?.type === 'restart' && !place.hasBegun) {
-      place.hasBegun = true;
       chunk = this.#kept[this.#head + place.at - this.#first];
       if (chunk !== undefined) place.at += 1;
     }
@@ -132,7 +131,6 @@ export class SharedAnswer {
   };
 
   readonly #broke = (error: unknown): void => {
-    this.#isPulling = false;
     this.#end = { error: failed(error) };
     this.#over();
     this.#serve();
