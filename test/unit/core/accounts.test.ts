@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TokenScale } from '../../../src/control/token-scale.ts';
 import type { PricedUsage, PriceOf } from '../../../src/core/accounting-types.ts';
-import { Accounts } from '../../../src/core/accounts.ts';
+import { Accounts, groupsOf, sumOf } from '../../../src/core/accounts.ts';
 import { simulated } from '../../../src/testing/index.ts';
 import { createTransport } from '../../../src/transport.ts';
 import { aProvider, attempt } from './support.ts';
@@ -28,6 +28,23 @@ describe('the price of an attempt', () => {
     expect(asked).toMatchObject([{ provider: 'one', model: 'm-1-2026', configured: 'm-1', usage }]);
     some.costOf(aProvider(), usage, '');
     expect(asked[1]?.model).toBe('m-1');
+  });
+
+  it('may be nothing', () => {
+    expect(accounts(() => 0).costOf(aProvider(), usage)).toBe(0);
+  });
+
+  it('is that of the provider of a name, and of no other', () => {
+    const price = (input: number) => ({ traits: { price: { input, output: 0 } } });
+    const providers = [
+      aProvider({ name: 'one', ...price(1_000_000) }),
+      aProvider({ name: 'two', ...price(2_000_000) }),
+    ];
+    const some = new Accounts(undefined, () => new TokenScale(), providers);
+    expect([some.priceAt('one', usage), some.priceAt('two', usage), some.priceAt('three', usage)]).toEqual([
+      ...[10, 20, undefined],
+    ]);
+    expect(accounts(() => 1).priceAt('one', usage)).toBeUndefined();
   });
 
   it.each<[string, PriceOf | undefined]>([
@@ -105,6 +122,61 @@ describe('the sums of usage', () => {
     some.settled(attempt({ usage, cost: 0 }), undefined);
     const rest = some.sum({ metadata: 'team' }).find(({ key }) => key === undefined);
     expect([rest?.attempts, rest?.cost]).toEqual([1, 0]);
+  });
+
+  it('are by input and output together, the largest first', () => {
+    const some = accounts();
+    for (const [model, inputTokens, outputTokens] of [
+      ['c', 10, 10],
+      ['a', 10, 50],
+      ['d', 15, 1],
+      ['b', 50, 2],
+    ] as const)
+      some.settled(attempt({ model, usage: { inputTokens, outputTokens } }), undefined);
+    expect(some.sum('model').map(({ key }) => key)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('have what came too late to be told apart in one group, with what has no key', () => {
+    const some = accounts();
+    for (let id = 0; id < 1_001; id += 1) some.settled(attempt({ usage, cost: 1 }), { id });
+    some.settled(attempt({ usage, cost: 1 }), undefined);
+    const groups = some.sum({ metadata: 'id' });
+    expect(groups.filter(({ key }) => key === undefined).map(({ attempts, cost }) => [attempts, cost])).toEqual([
+      [2, 2],
+    ]);
+  });
+
+  it('tell a hundred keys of the metadata apart, and no more', () => {
+    const some = accounts();
+    for (let id = 0; id <= 100; id += 1) some.settled(attempt({ usage, cost: 1 }), { [`key-${id}`]: 1 });
+    expect(some.sum({ metadata: 'key-99' }).map(({ key }) => key)).toEqual([1, undefined]);
+    expect(some.sum({ metadata: 'key-100' }).map(({ key }) => key)).toEqual([undefined]);
+  });
+
+  it('keep what the attempts without a key have cost', () => {
+    const some = accounts();
+    some.settled(attempt({ usage, cost: 0.25 }), { team: 'a' });
+    some.settled(attempt({ usage, cost: 0.5 }), undefined);
+    expect(some.sum({ metadata: 'team' }).map(({ key, cost }) => [key, cost])).toEqual([
+      ['a', 0.25],
+      [undefined, 0.5],
+    ]);
+  });
+
+  it('of several transports are one, and their groups those of one list', () => {
+    const [one, two] = [filled(), filled()];
+    two.settled(attempt({ usage: full, cost: 4, provider: 'three' }), undefined);
+    expect(sumOf([one.sum(), two.sum()])).toEqual({
+      ...{ attempts: 9, estimated: 2, unreported: 2, unpriced: 2, cost: 10, inputTokens: 250, outputTokens: 25 },
+      ...{ cachedInputTokens: 12, cacheWriteInputTokens: 9, reasoningTokens: 6 },
+    });
+    const groups = groupsOf([...one.sum('provider'), ...two.sum('provider')]);
+    expect(groups).toMatchObject([
+      { key: 'one', attempts: 6, inputTokens: 220, cost: 6 },
+      { key: 'two', attempts: 2, inputTokens: 20, unpriced: 2 },
+      { key: 'three', attempts: 1, inputTokens: 10, cost: 4 },
+    ]);
+    expect(sumOf([])).toMatchObject({ attempts: 0, cost: 0 });
   });
 
   it('cannot be changed by whoever was given them', () => {
