@@ -20,8 +20,10 @@ class NearTests extends BaseSequencer {
     if (folder === undefined || others.length > 0) return files;
     // Those of the file, then those of the folder that it is a part of.
     const own = [basename(mutated, '.ts'), part ?? ''];
-    const rank = ({ moduleId }: TestSpecification): number =>
-      own.findIndex((name) => name !== '' && basename(moduleId).startsWith(name)) >>> 0;
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = own.findIndex((name) => name !== '' && basename(moduleId).startsWith(name));
+      return index < 0 ? own.length : index;
+    };
     return files
       .filter(({ moduleId }) => folder.some((path) => moduleId.includes(`/test/${path}`)))
       .toSorted((a, b) => rank(a) - rank(b) || (a.moduleId < b.moduleId ? -1 : 1));

@@ -177,6 +177,19 @@ describe('budget', () => {
     expect([error.code, error.retryAfterMs]).toEqual(['budget_exceeded', undefined]);
   });
 
+  it.each<[string, BudgetOptions, boolean]>([
+    ['all the tokens that there are', { tokens: 13 }, true],
+    ['one more', { tokens: 12 }, false],
+    ['all the dollars that there are', { dollars: 23 }, true],
+    ['one more', { dollars: 22 }, false],
+  ])('tells who wants %s whether the next period will do: %j', async (_, options, willDo) => {
+    const a = simulated({ words: 4, traits: { price } });
+    const llm = transport({ providers: [a], useEach: [budget({ ...options, everyMs: 60_000 })] });
+    if (willDo) await kept(llm.complete(ask));
+    const { code, retryAfterMs } = await broken(llm.complete(ask));
+    expect([code, retryAfterMs]).toEqual(['budget_exceeded', willDo ? 60_000 - (Date.now() % 60_000) : undefined]);
+  });
+
   it('says what it wants and what is left in dollars, where these are what there is too little of', async () => {
     const llm = transport({ providers: [simulated({ traits: { price } })], useEach: [budget({ dollars: 10.5 })] });
     expect((await broken(llm.complete(ask))).message).toContain('may come to $23, with $10.5 left');
