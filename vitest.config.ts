@@ -37,8 +37,14 @@ const alone = [
   'test/unit/control/queue-cost.test.ts',
 ];
 
+/** Time is virtual there: a connection of another file's, whose timers are real, must not come into it. */
+const virtual = ['test/{unit,property}/**/*.test.ts'];
+
 /** Not `exclude`, in whose place `--exclude` could then add nothing. */
 const without = (paths: readonly string[]): string[] => paths.map((path) => `!${path}`);
+
+/** One process after another would load and compile the same modules two hundred times. */
+const shared = { isolate: false, setupFiles: ['test/together.ts'] };
 
 export default defineConfig({
   test: {
@@ -54,15 +60,10 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'alone', include: [...alone, ...without(packed)] } },
       { extends: true, test: { name: 'packed', include: packed, globalSetup: 'test/package/set-up.ts' } },
+      { extends: true, test: { name: 'virtual', include: [...virtual, ...without(alone)], ...shared } },
       {
         extends: true,
-        test: {
-          name: 'together',
-          include: ['test/**/*.test.ts', ...without(alone)],
-          // One process after another would load and compile the same modules two hundred times.
-          isolate: false,
-          setupFiles: ['test/together.ts'],
-        },
+        test: { name: 'together', include: ['test/**/*.test.ts', ...without([...alone, ...virtual])], ...shared },
       },
     ],
   },
